@@ -1,0 +1,50 @@
+# Everything runs in .venv, which `make install` builds from requirements.lock.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN = .venv/bin
+STAMP = .venv/.installed
+
+.PHONY: help install demo test lint types examples bench wheel clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP)  ## build the environment .venv
+
+$(STAMP): pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "meanfield needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $(STAMP)
+
+demo: install  ## run the main job: train on real digits, compare widths, make a movie
+	@mkdir -p demo
+	$(BIN)/meanfield simulate digits --out demo/digits.h5 --force
+	$(BIN)/meanfield compare digits --particles 32,64,128,256,512 --seeds 6 --out demo/study.h5 --figure demo/study.png --force
+	$(BIN)/meanfield animate demo/digits.h5 --out demo/digits.mp4 --force
+	@$(BIN)/python -m meanfield.summary demo/digits.h5 demo/study.h5 demo/digits.mp4
+
+test: install  ## run the tests and the examples in docstrings
+	$(BIN)/python -m pytest -n 2 -q
+
+lint: install  ## style, and which layer may import which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: install  ## static types
+	$(BIN)/mypy
+
+examples: install  ## run the examples of README.md
+	$(BIN)/python -m pytest -q tests/test_readme.py
+
+bench: install  ## time one step against NumPy, as ratios
+	$(BIN)/python benchmarks/step.py
+
+wheel: install  ## build the wheel and the source archive into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean:  ## remove what the other targets made
+	rm -rf .venv build dist demo *.egg-info

@@ -1,0 +1,125 @@
+"""Neural networks trained as probability measures: simulate, compare, look.
+
+A two-layer network is an average over neurons, f(x; μ) = ∫ Φ(x; θ) dμ(θ); at infinite
+width its training is the Wasserstein gradient flow of an energy F(μ).
+
+Names are loaded when they are first used, so that ``import meanfield`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meanfield import activations, distances, distributions, losses, observers, plotting
+    from meanfield.activations import Activation
+    from meanfield.compare import compare
+    from meanfield.datasets import Dataset
+    from meanfield.errors import (
+        DivergenceError,
+        FileError,
+        InvalidInputError,
+        MeanfieldError,
+    )
+    from meanfield.experiment import Experiment
+    from meanfield.losses import Loss
+    from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
+    from meanfield.neurons import Neuron
+    from meanfield.plotting import animate, plot
+    from meanfield.problem import Problem
+    from meanfield.regularizers import Ridge
+    from meanfield.simulate import resume, simulate
+    from meanfield.study import Study
+    from meanfield.trajectory import Trajectory, open
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Activation": "meanfield.activations",
+    "Box": "meanfield.measures",
+    "Dataset": "meanfield.datasets",
+    "DivergenceError": "meanfield.errors",
+    "Experiment": "meanfield.experiment",
+    "FileError": "meanfield.errors",
+    "Gaussian": "meanfield.measures",
+    "InvalidInputError": "meanfield.errors",
+    "Loss": "meanfield.losses",
+    "MeanfieldError": "meanfield.errors",
+    "Neuron": "meanfield.neurons",
+    "ParticleMeasure": "meanfield.measures",
+    "Problem": "meanfield.problem",
+    "Ridge": "meanfield.regularizers",
+    "Sphere": "meanfield.measures",
+    "Study": "meanfield.study",
+    "Trajectory": "meanfield.trajectory",
+    "animate": "meanfield.plotting",
+    "compare": "meanfield.compare",
+    "open": "meanfield.trajectory",
+    "plot": "meanfield.plotting",
+    "resume": "meanfield.simulate",
+    "simulate": "meanfield.simulate",
+}
+_MODULES = ("activations", "distances", "distributions", "losses", "observers", "plotting")
+
+__all__ = [
+    "Activation",
+    "Box",
+    "Dataset",
+    "DivergenceError",
+    "Experiment",
+    "FileError",
+    "Gaussian",
+    "InvalidInputError",
+    "Loss",
+    "MeanfieldError",
+    "Neuron",
+    "ParticleMeasure",
+    "Problem",
+    "Ridge",
+    "Sphere",
+    "Study",
+    "Trajectory",
+    "activations",
+    "animate",
+    "compare",
+    "distances",
+    "distributions",
+    "losses",
+    "observers",
+    "open",
+    "plot",
+    "plotting",
+    "resume",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"meanfield.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'meanfield' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """The package, where ``simulate`` and ``compare`` are the functions of that name.
+
+    Importing ``meanfield.simulate`` would otherwise bind the module of the same name.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,341 @@
+"""Scalar nonlinearities: values, derivatives, and what each knows of itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from meanfield.checks import as_number
+from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.registry import Registry
+from meanfield.typing import Float64Array
+
+if TYPE_CHECKING:
+    from meanfield.kernels.specialise import Kernels
+
+__all__ = [
+    "Activation",
+    "activation_from_dict",
+    "activations",
+    "clipped_linear",
+    "custom",
+    "leaky_relu",
+]
+
+ScalarFunction = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A scalar nonlinearity σ with its derivative.
+
+    Use a name (``"tanh"``), a parametrised constructor (`leaky_relu`,
+    `clipped_linear`) or `custom`; `activations` lists the names.
+
+    Attributes
+    ----------
+    name : str
+        Name in the vocabulary.
+    parameters : mapping of str to float
+        Parameters by name, empty for most.
+    homogeneity : float or None
+        Degree h with σ(cz) = c^h σ(z) for all c > 0, or None.
+    kinks : tuple of float
+        Points where σ' jumps; there the derivative is the one from the left.
+    smoothness : float
+        Number of continuous derivatives (``inf`` for analytic functions).
+
+    Examples
+    --------
+    >>> relu = activations["relu"]
+    >>> relu([-1.0, 2.0]), relu.derivative([-1.0, 2.0])
+    (array([0., 2.]), array([0., 1.]))
+    >>> relu.homogeneity, relu.kinks
+    (1.0, (0.0,))
+    """
+
+    name: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    homogeneity: float | None = None
+    kinks: tuple[float, ...] = ()
+    smoothness: float = math.inf
+    functions: tuple[ScalarFunction, ScalarFunction] | None = field(default=None, repr=False)
+
+    def __hash__(self) -> int:
+        return hash((self.name, tuple(self.parameters.items()), self.functions))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: copies and pickles carry no compiled kernels."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def __call__(self, z: Any) -> Float64Array:
+        """Values σ(z), elementwise, of the shape of `z`."""
+        return self._evaluate(z)[0]
+
+    def derivative(self, z: Any) -> Float64Array:
+        """Derivatives σ'(z), elementwise, of the shape of `z`."""
+        return self._evaluate(z)[1]
+
+    def _evaluate(self, z: Any) -> tuple[Float64Array, Float64Array]:
+        points = np.array(z, dtype=np.float64)
+        flat = points.ravel()
+        values, slopes = np.empty_like(flat), np.empty_like(flat)
+        self.kernels.fill_pairs(self.code, self.parameter_array, flat, values, slopes)
+        return values.reshape(points.shape), slopes.reshape(points.shape)
+
+    @property
+    def code(self) -> int:
+        """Integer by which the kernels know a built-in activation; -1 for custom ones."""
+        from meanfield.kernels.activations import CODES
+
+        return CODES.get(self.name, -1) if self.functions is None else -1
+
+    @cached_property
+    def parameter_array(self) -> Float64Array:
+        """Parameters in the order in which the kernels read them, padded to length 4."""
+        array = np.zeros(4)
+        array[: len(self.parameters)] = list(self.parameters.values())
+        return array
+
+    @cached_property
+    def kernels(self) -> Kernels:
+        """Compiled kernels that apply this activation."""
+        from meanfield.kernels import specialise
+
+        if self.functions is None:
+            return specialise.builtin_kernels()
+        return specialise.custom_kernels(*self.functions)
+
+    @cached_property
+    def scalar_functions(self) -> tuple[ScalarFunction, ScalarFunction]:
+        """Two numba-compiled functions of a float: σ and σ'."""
+        import numba
+
+        from meanfield.kernels import activations as kernels
+
+        if self.functions is not None:
+            value, slope = (getattr(f, "py_func", f) for f in self.functions)
+            return numba.njit(value), numba.njit(slope)
+        pair = getattr(kernels, self.name)
+        arguments = tuple(self.parameters.values())
+        return (
+            numba.njit(lambda z: pair(z, *arguments)[0]),
+            numba.njit(lambda z: pair(z, *arguments)[1]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary from which `activation_from_dict` rebuilds the activation."""
+        described: dict[str, Any] = {"name": self.name}
+        if self.parameters:
+            described["parameters"] = dict(self.parameters)
+        return described
+
+
+#: Vocabulary of activations by name.
+activations: Registry[Activation] = Registry("activation")
+
+
+def leaky_relu(slope: float = 0.01) -> Activation:
+    """σ(z) = z for z > 0 and ``slope * z`` otherwise.
+
+    Parameters
+    ----------
+    slope : float
+        Slope on the negative side.
+
+    Raises
+    ------
+    InvalidInputError
+        If `slope` is not a finite number.
+
+    Examples
+    --------
+    >>> leaky_relu(0.1)([-1.0, 1.0])
+    array([-0.1,  1. ])
+    """
+    parameters = {"slope": as_number("slope", slope)}
+    return Activation("leaky_relu", parameters, homogeneity=1.0, kinks=(0.0,), smoothness=0)
+
+
+def clipped_linear(
+    start: float = 0.0, stop: float = 1.0, low: float = 0.0, high: float = 1.0
+) -> Activation:
+    """σ(z) = `low` below `start`, `high` above `stop`, linear between.
+
+    Parameters
+    ----------
+    start, stop : float
+        The kinks t1 < t2.
+    low, high : float
+        The constants s1 and s2.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is not finite or ``start >= stop``.
+
+    References
+    ----------
+    Mei, Montanari, Nguyen (2018), section 3, with s1 = -2.5, s2 = 7.5, t1 = 0.5, t2 = 1.5.
+
+    Examples
+    --------
+    >>> clipped_linear(0.5, 1.5, -2.5, 7.5)([0.0, 1.0, 2.0])
+    array([-2.5,  2.5,  7.5])
+    """
+    parameters = {
+        "start": as_number("start", start),
+        "stop": as_number("stop", stop),
+        "low": as_number("low", low),
+        "high": as_number("high", high),
+    }
+    if parameters["start"] >= parameters["stop"]:
+        raise InvalidInputError(f"start must be below stop, got start={start}, stop={stop}")
+    kinks = (parameters["start"], parameters["stop"])
+    return Activation("clipped_linear", parameters, kinks=kinks, smoothness=0)
+
+
+def custom(
+    name: str,
+    value: ScalarFunction,
+    derivative: ScalarFunction,
+    *,
+    homogeneity: float | None = None,
+    kinks: tuple[float, ...] = (),
+    smoothness: float = math.inf,
+) -> Activation:
+    """Activation from two scalar functions that numba can compile.
+
+    The activation joins the vocabulary under `name`, so that files that mention it
+    can be opened in a process that has called this function.
+
+    Parameters
+    ----------
+    name : str
+        A name that is not taken.
+    value, derivative : callables, float -> float
+        σ and σ', plain Python or numba-compiled. The derivative is checked against
+        differences of the value at points away from `kinks`.
+    homogeneity, kinks, smoothness
+        As in `Activation`.
+
+    Returns
+    -------
+    Activation
+
+    Raises
+    ------
+    InvalidInputError
+        If the name is taken, numba cannot compile a function, or the derivative
+        does not fit the value.
+
+    Examples
+    --------
+    >>> cubic = custom("cubic", lambda z: z**3, lambda z: 3 * z**2, homogeneity=3.0)
+    >>> cubic([2.0])
+    array([8.])
+    """
+    if name in activations and activations[name].functions != (value, derivative):
+        raise InvalidInputError(f"the activation name {name!r} is taken already")
+    activation = Activation(
+        name, {}, homogeneity, tuple(kinks), smoothness, functions=(value, derivative)
+    )
+    _check_derivative(activation)
+    activations.register(name, activation)
+    return activation
+
+
+def _check_derivative(activation: Activation) -> None:
+    from numba.core.errors import NumbaError
+
+    for function in activation.functions or ():
+        if not isinstance(getattr(function, "py_func", function), FunctionType):
+            raise InvalidInputError(
+                f"value and derivative of the activation {activation.name!r} must be Python "
+                f"functions of one number, got {function!r}"
+            )
+    width = 1e-5
+    points = np.linspace(-2.03, 2.01, 41)
+    for kink in activation.kinks:
+        points = points[np.abs(points - kink) > 2 * width]
+    try:
+        slopes = activation.derivative(points)
+        with np.errstate(invalid="ignore"):
+            differences = (activation(points + width) - activation(points - width)) / (2 * width)
+    except NumbaError as error:
+        reason = _first_reason(str(error))
+        raise InvalidInputError(
+            f"numba cannot compile the activation {activation.name!r}: {reason}"
+        ) from None
+    error = np.abs(slopes - differences)
+    worst = int(np.argmax(np.where(np.isnan(error), np.inf, error)))
+    if not error[worst] <= 1e-4 * (1.0 + abs(differences[worst])):
+        raise InvalidInputError(
+            f"the derivative of the activation {activation.name!r} is {slopes[worst]:.6g} at "
+            f"z = {points[worst]:.4g}, but differences of its value give {differences[worst]:.6g}"
+        )
+
+
+def _first_reason(message: str) -> str:
+    """The line of a numba error that says something: not a stage of its pipeline."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("Failed in")), lines[0])
+
+
+_PARAMETRISED: dict[str, Callable[..., Activation]] = {
+    "leaky_relu": leaky_relu,
+    "clipped_linear": clipped_linear,
+}
+
+for _activation in (
+    Activation("relu", homogeneity=1.0, kinks=(0.0,), smoothness=0),
+    leaky_relu(),
+    Activation("tanh"),
+    Activation("erf"),
+    Activation("sigmoid"),
+    Activation("softplus"),
+    Activation("gelu"),
+    Activation("silu"),
+    Activation("sin"),
+    Activation("square", homogeneity=2.0),
+    Activation("linear", homogeneity=1.0),
+    clipped_linear(),
+):
+    activations.register(_activation.name, _activation)
+
+
+def activation_from_dict(described: Mapping[str, Any] | str | Activation) -> Activation:
+    """Activation from a name, a dictionary with name and parameters, or itself.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name or a parameter is unknown.
+
+    Examples
+    --------
+    >>> activation_from_dict({"name": "leaky_relu", "parameters": {"slope": 0.2}}).parameters
+    {'slope': 0.2}
+    """
+    if isinstance(described, Activation):
+        return described
+    if isinstance(described, str):
+        return activations[described]
+    if not isinstance(described, Mapping):
+        raise InvalidInputError(
+            f"activation must be a name, a dictionary or an Activation, got {described!r}; "
+            "make one from functions with meanfield.activations.custom"
+        )
+    name = described.get("name", "")
+    parameters = dict(described.get("parameters", {}))
+    default = activations[name]
+    for parameter in parameters:
+        if parameter not in default.parameters:
+            raise unknown_name(f"parameter of {name}", parameter, default.parameters)
+    return _PARAMETRISED[name](**parameters) if parameters else default

@@ -1,0 +1,280 @@
+"""How far networks of width N are from the limit N → ∞, and at what rate that closes."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from meanfield.checks import as_count, as_finite_array
+from meanfield.errors import InvalidInputError
+from meanfield.experiment import Experiment
+from meanfield.problem import Problem
+from meanfield.replica import Limit, Replica, find_limit, measure_replica
+from meanfield.solver import Solver
+from meanfield.study import Study
+from meanfield.typing import Float64Array
+
+__all__ = ["compare"]
+
+_LEAST_REFERENCE = 4096
+_REFERENCE_FACTOR = 16
+_PROJECTIONS = 64
+# Fractions of the end time at which a study looks by default.
+_TELLING = (0.0, 0.125, 0.25, 0.5, 1.0)
+
+
+def compare(
+    experiment: Experiment,
+    particles: Sequence[int] = (64, 256, 1024),
+    seeds: int = 10,
+    *,
+    solver: str | Solver[Any] | None = None,
+    reference: int | None = None,
+    times: Any = None,
+    projections: int = _PROJECTIONS,
+    seed: int = 0,
+    progress: bool = False,
+) -> Study:
+    """Train networks of several widths and measure their distance to the limit.
+
+    Every network starts from N independent neurons and is trained by `solver`. The
+    reference is the flow of a much finer measure, whose neurons are placed by a scrambled
+    Sobol sequence. At each time, with f_N, R_N, μ_N of the network and f, R, μ of the
+    reference, the study records for each width and seed
+
+    - ``function_distance``: (Σ_j p_j |f_N(x_j) − f(x_j)|²)^½ over the data. Its root mean
+      square over seeds closes like N^−½.
+    - ``risk_gap``: R_N − R with its sign. Its mean over seeds closes like 1/N, while a
+      single seed scatters around it by up to N^−½.
+    - ``sliced_wasserstein``: sliced W₂ between the parameters of μ_N and μ. This measures
+      mostly that N points are a coarse picture of μ, so there is also
+    - ``sliced_wasserstein_null``: the same for N independent draws from the reference.
+      `Study.excess` is the mean difference of the squares.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Problem, initial law, solvers and times.
+    particles : sequence of int
+        Widths N, increasing, at least two.
+    seeds : int
+        Networks of each width, at least 2; intervals of rates need 5.
+    solver : str or Solver, optional
+        Of the networks: a name among the experiment's solvers, or a solver; the
+        experiment's default otherwise.
+    reference : int, optional
+        Number of particles of the reference; by default the power of two that is at least
+        16 times the largest width, and at least 4096.
+    times : (T,) array, optional
+        Times to look at, increasing, within those of the experiment; by default five of
+        its frames, from the first to the last.
+    projections : int
+        Directions of the sliced distance.
+    seed : int
+        Seed of the whole study. A network's random numbers follow from this seed, its
+        width and its replica only, so adding widths or seeds changes no other network.
+    progress : bool
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    InvalidInputError
+        If arguments do not make a study: fewer than two widths or seeds, widths out of
+        order, a reference that is not wider than they are, times outside the experiment.
+    DivergenceError
+        If a network or the reference leaves the finite numbers.
+
+    Notes
+    -----
+    The reference is the experiment's ``particle-flow`` where it has one. Gradient descent
+    with a finite step has an error of its own (its mean of the order of the step, its
+    scatter of the order of the root of the step), which does not vanish with N: the curves
+    then level off, and slopes come out flatter. If the experiment only has one-pass
+    gradient descent, that is the reference too, with other random batches.
+
+    References
+    ----------
+    Mei, Montanari, Nguyen (2018), theorem 3; Sirignano, Spiliopoulos (2020), central limit
+    theorem; Chen, Rotskoff, Bruna, Vanden-Eijnden (2020), on fluctuations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import meanfield as mf
+    >>> from meanfield.solvers import ParticleFlow
+    >>> x = np.linspace(-1, 1, 8)
+    >>> problem = mf.Problem(mf.Neuron(1, activation="tanh"), mf.Dataset(x, x**2))
+    >>> experiment = mf.Experiment(
+    ...     "parabola", problem, mf.Gaussian(3), particles=100,
+    ...     save_at=np.linspace(0, 1, 11), solvers={"particle-flow": ParticleFlow()},
+    ... )
+    >>> study = mf.compare(experiment, particles=(16, 64), seeds=20)
+    >>> study
+    Study('parabola', particles=(16, 64), 20 seeds, 5 times)
+    >>> study.rates["function_distance"].consistent
+    True
+    """
+    widths = _check_widths(particles)
+    as_count("seeds", seeds, least=2)
+    as_count("seed", seed, least=0)
+    as_count("projections", projections)
+    count = _reference_count(reference, widths[-1])
+    moments = _study_times(experiment, times)
+    method = experiment.solver(solver) if solver is None or isinstance(solver, str) else solver
+    flow = _limit_solver(experiment)
+    limit = find_limit(
+        experiment,
+        flow,
+        particles=count,
+        times=moments,
+        widths=widths,
+        projections=projections,
+        seed=seed,
+    )
+    replicas = [
+        Replica(experiment.problem, experiment.initial, method, width, seed, number)
+        for width in widths
+        for number in range(seeds)
+    ]
+    settings = {
+        "problem": _plain_problem(experiment.problem),
+        "initial": experiment.initial.to_dict(),
+        "solver": method.to_dict(),
+        "reference": {"solver": flow.to_dict(), "particles": count, "sampling": "sobol"},
+        "projections": projections,
+        "seed": seed,
+        "versions": _versions(),
+    }
+    samples = _measure_all(replicas, limit, (len(widths), seeds, len(moments)), progress)
+    return Study(
+        experiment.name, np.array(widths), moments, samples, _expected(limit), _plain(settings)
+    )
+
+
+def _expected(limit: Limit) -> dict[str, Float64Array]:
+    """What a network of infinite width reaches."""
+    if limit.test_accuracy is None:
+        return {"risk": limit.risk}
+    return {"risk": limit.risk, "test_accuracy": limit.test_accuracy}
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same settings in the types of JSON, so that a file gives back what was put in."""
+    plain: dict[str, Any] = json.loads(json.dumps(settings, default=lambda value: value.tolist()))
+    return plain
+
+
+def _measure_all(
+    replicas: Sequence[Replica], limit: Limit, shape: tuple[int, int, int], progress: bool
+) -> dict[str, Float64Array]:
+    """Samples of each quantity, in the order of the replicas."""
+    results = []
+    with _bar(sum(replica.particles for replica in replicas), progress) as advance:
+        for replica in replicas:
+            results.append(measure_replica(replica, limit))
+            advance(replica.particles)
+    return {
+        name: np.array([result[name] for result in results]).reshape(shape) for name in results[0]
+    }
+
+
+def _limit_solver(experiment: Experiment) -> Solver[Any]:
+    """The experiment's deterministic flow if it has one, otherwise its default solver."""
+    for solver in experiment.solvers.values():
+        if solver.name == "particle-flow":
+            return solver
+    return experiment.solver()
+
+
+def _check_widths(particles: Sequence[int]) -> list[int]:
+    try:
+        widths = [as_count("particles", count) for count in particles]
+    except TypeError:
+        raise InvalidInputError(
+            f"particles must be a sequence of widths such as (64, 256, 1024), got {particles!r}"
+        ) from None
+    if len(widths) < 2:
+        raise InvalidInputError(
+            "a comparison needs at least two widths, got "
+            + (", ".join(str(width) for width in widths) or "none")
+        )
+    if any(second <= first for first, second in pairwise(widths)):
+        raise InvalidInputError(
+            "widths must increase, got " + ", ".join(str(width) for width in widths)
+        )
+    return widths
+
+
+def _reference_count(reference: int | None, widest: int) -> int:
+    if reference is None:
+        least = max(_REFERENCE_FACTOR * widest, _LEAST_REFERENCE)
+        return 1 << (least - 1).bit_length()
+    count = as_count("reference", reference)
+    if count <= widest:
+        raise InvalidInputError(
+            f"reference must have more particles than the widest network ({widest}), got {count}"
+        )
+    return count
+
+
+def _study_times(experiment: Experiment, times: Any) -> Float64Array:
+    frames = np.asarray(experiment.save_at, dtype=np.float64)
+    if times is None:
+        wanted = np.asarray(_TELLING) * frames[-1]
+        nearest = np.abs(frames - wanted[:, None]).argmin(axis=1)
+        return np.asarray(frames[np.unique(nearest)])
+    moments = as_finite_array("times", np.atleast_1d(times), 1).astype(np.float64)
+    end = float(frames[-1])
+    if (np.diff(moments) <= 0.0).any() or moments[0] < 0.0 or moments[-1] > end * (1 + 1e-12):
+        raise InvalidInputError(
+            f"times must increase within the experiment's [0, {end:g}], got "
+            + ", ".join(f"{moment:g}" for moment in moments)
+        )
+    if moments[-1] == 0.0:
+        raise InvalidInputError("times must hold at least one time after 0")
+    return moments
+
+
+def _plain_problem(problem: Problem) -> dict[str, Any]:
+    described = {key: part for key, part in problem.to_dict().items() if key != "data"}
+    return {**described, "data": repr(problem.data)}
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "numpy": np.__version__}
+    try:
+        found["meanfield-flow"] = version("meanfield-flow")
+    except PackageNotFoundError:
+        found["meanfield-flow"] = "unknown"
+    return found
+
+
+@contextmanager
+def _bar(total: int, progress: bool) -> Iterator[Any]:
+    """Progress bar with the remaining time on standard error; a function that moves it."""
+    if not progress:
+        yield lambda amount: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("networks"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        whole = bar.add_task("networks", total=total)
+        yield lambda amount: bar.advance(whole, amount)

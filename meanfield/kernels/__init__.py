@@ -1,0 +1,1 @@
+"""Compiled kernels: pure functions on arrays; they import only NumPy and numba."""

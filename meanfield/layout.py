@@ -1,0 +1,176 @@
+"""Layout of a trajectory file: names, dimensions, attributes, reserved space."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meanfield.problem import Problem
+from meanfield.typing import Array, Float64Array
+
+__all__ = ["FORMAT", "FORMAT_VERSION", "Header", "extent", "lay_out", "read_slot", "reserve"]
+
+FORMAT = "meanfield-trajectory"
+FORMAT_VERSION = 1
+# A dimension without coordinate values carries this name, by netCDF's convention.
+_BARE_DIMENSION = "This is a netCDF dimension but not a netCDF variable. %10d"
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """What is known of a run before its first step.
+
+    Attributes
+    ----------
+    problem, solver, seed
+        As given to `meanfield.simulate.simulate`.
+    times : (F,) array
+        Times of the frames.
+    masses : (N,) array
+    particles, dim, dtype
+        Shape N × p of a frame, and ``"float32"`` or ``"float64"``.
+    observables : tuple of str
+        Names that are recorded beside risk and energy.
+    """
+
+    problem: Problem
+    solver: Any
+    seed: int
+    times: Float64Array
+    masses: Float64Array
+    particles: int
+    dim: int
+    dtype: str
+    observables: tuple[str, ...] = ()
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """Names of the variables with one number a frame."""
+        return ("risk", "energy", *self.observables)
+
+
+def lay_out(file: Any, header: Header) -> None:
+    """Create every dataset at its final size, with a scale on every dimension."""
+    frames, names = len(header.times), header.problem.neuron.parameter_names
+    described = header.problem.to_dict()
+    data = described.pop("data")
+    file.attrs.update(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        problem=json.dumps(described),
+        solver=json.dumps(header.solver.to_dict()),
+        seed=header.seed,
+        versions=json.dumps(_versions()),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        status="running",
+        reason="",
+    )
+    time = file.create_dataset("time", data=np.full(frames, np.nan))
+    time.make_scale("time")
+    time.attrs["long_name"] = "mean-field time"
+    file.create_dataset("save_time", data=header.times)
+    _scale(file, "particle", header.particles)
+    parameter = file.create_dataset("parameter", data=list(names), dtype=_text())
+    parameter.make_scale("parameter")
+    shape = (frames, header.particles, header.dim)
+    position = _early(file, "position", shape, header.dtype)
+    _attach(position, (time, file["particle"], parameter))
+    _attach(file["save_time"], (time,))
+    if np.ptp(header.masses) > 1e-12 * header.masses[0]:
+        _attach(file.create_dataset("weight", data=header.masses), (file["particle"],))
+    for name in header.scalars:
+        _attach(file.create_dataset(name, data=np.full(frames, np.nan)), (time,))
+    group = file.create_group("data")
+    for name, size in zip(("point", "input", "target"), _sizes(data), strict=True):
+        _scale(group, name, size)
+    axes = {"inputs": ("point", "input"), "targets": ("point", "target"), "weights": ("point",)}
+    for name, dimensions in axes.items():
+        dataset = group.create_dataset(name, data=data[name])
+        _attach(dataset, tuple(group[dimension] for dimension in dimensions))
+
+
+def _sizes(data: Mapping[str, Array]) -> tuple[int, int, int]:
+    return (*data["inputs"].shape, data["targets"].shape[1])
+
+
+def _text() -> Any:
+    import h5py
+
+    return h5py.string_dtype()
+
+
+def _early(file: Any, name: str, shape: tuple[int, ...], dtype: str) -> Any:
+    """Contiguous dataset that has its place in the file at once and is not filled."""
+    import h5py
+
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_layout(h5py.h5d.CONTIGUOUS)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    space = h5py.h5s.create_simple(shape)
+    kind = h5py.h5t.py_create(np.dtype(dtype))
+    h5py.h5d.create(file.id, name.encode(), kind, space, dcpl=properties)
+    return file[name]
+
+
+def _scale(group: Any, name: str, size: int) -> None:
+    """A dimension that has a size and no coordinate values."""
+    dataset = group.create_dataset(name, shape=(size,), dtype=">f4")
+    dataset.make_scale(_BARE_DIMENSION % size)
+
+
+def _attach(dataset: Any, scales: tuple[Any, ...]) -> None:
+    for axis, scale in enumerate(scales):
+        dataset.dims[axis].attach_scale(scale)
+
+
+def extent(dataset: Any) -> int:
+    """Return the byte at which a contiguous dataset ends."""
+    offset = dataset.id.get_offset()
+    return 0 if offset is None else int(offset) + int(dataset.nbytes)
+
+
+def reserve(path: Path, size: int) -> None:
+    """Take the space from the disk now, rather than fail in the middle of a run."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        size = max(size, os.fstat(descriptor).st_size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, size)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_slot(file: Any, name: str) -> tuple[int, int, dict[str, Any]] | None:
+    """Sequence number, frame and arrays of a state slot, or None if it is not sound."""
+    slot = file.get(f"state/{name}")
+    if slot is None or not slot.attrs.get("sequence", 0):
+        return None
+    checksum = 0
+    arrays = {entry: slot[entry][()] for entry in sorted(slot)}
+    for entry in arrays:
+        checksum = zlib.crc32(np.array(arrays[entry], order="C").tobytes(), checksum)
+    if checksum != slot.attrs["checksum"]:
+        return None
+    return int(slot.attrs["sequence"]), int(slot.attrs["frame"]), arrays
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in ("meanfield-flow", "numpy", "numba", "scipy", "h5py"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions

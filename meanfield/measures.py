@@ -1,0 +1,383 @@
+"""Probability measures over neurons, and the laws from which neurons are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from meanfield.checks import as_count, as_finite_array, as_number, as_vector, probability_weights
+from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.registry import Registry
+from meanfield.typing import Float64Array, FloatArray
+
+__all__ = ["Box", "Gaussian", "InitialLaw", "ParticleMeasure", "Sphere", "law_from_dict", "laws"]
+
+Sampling = Literal["iid", "sobol"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ParticleMeasure:
+    """A measure μ = Σ_i m_i δ_{θ_i} of N weighted particles.
+
+    Parameters
+    ----------
+    positions : (N, p) array
+        The particles θ_i; float32 stays float32, everything else becomes float64.
+    weights : (N,) array, optional
+        Their masses m_i ≥ 0 with sum 1; 1/N each by default.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no particle, an entry is not finite, or masses do not sum to 1.
+
+    Examples
+    --------
+    >>> measure = ParticleMeasure([[0.0, 1.0], [2.0, 3.0]])
+    >>> measure, len(measure), measure.weights
+    (ParticleMeasure(2 particles in 2 dimensions), 2, array([0.5, 0.5]))
+    """
+
+    positions: FloatArray
+    weights: Float64Array = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        positions = as_finite_array("positions", self.positions, 2)
+        object.__setattr__(self, "positions", positions)
+        weights = probability_weights("weights", self.weights, len(positions))
+        object.__setattr__(self, "weights", weights)
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, ParticleMeasure)
+            and self.positions.dtype == other.positions.dtype
+            and np.array_equal(self.positions, other.positions)
+            and np.array_equal(self.weights, other.weights)
+        )
+
+    def __hash__(self) -> int:
+        # Adding 0 gives -0.0 and 0.0, which are equal, the same bytes.
+        return hash(((self.positions + 0).tobytes(), self.weights.tobytes()))
+
+    def __repr__(self) -> str:
+        kind = "" if self.is_uniform else "weighted "
+        return f"ParticleMeasure({len(self)} {kind}particles in {self.dim} dimensions)"
+
+    @property
+    def dim(self) -> int:
+        """Number p of parameters of a particle."""
+        return self.positions.shape[1]
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all particles have the same mass."""
+        return bool(np.ptp(self.weights) <= 1e-12 * self.weights[0])
+
+    def mean(self) -> Float64Array:
+        """Mean ∫ θ dμ, shape (p,)."""
+        return np.asarray(self.weights @ self.positions.astype(np.float64))
+
+    def covariance(self) -> Float64Array:
+        """Covariance ∫ (θ − mean)(θ − mean)ᵀ dμ, shape (p, p)."""
+        centred = self.positions.astype(np.float64) - self.mean()
+        return np.asarray((self.weights[:, None] * centred).T @ centred)
+
+    @classmethod
+    def gaussian(
+        cls,
+        particles: int,
+        dim: int,
+        mean: Any = 0.0,
+        std: Any = 1.0,
+        *,
+        seed: int,
+        sampling: Sampling = "iid",
+        dtype: str = "float64",
+    ) -> ParticleMeasure:
+        """Particles from N(mean, diag(std²)); see `Gaussian` and `InitialLaw.sample`.
+
+        Examples
+        --------
+        >>> ParticleMeasure.gaussian(1024, 3, std=0.5, seed=0, sampling="sobol")
+        ParticleMeasure(1024 particles in 3 dimensions)
+        """
+        return Gaussian(dim, mean, std).sample(particles, seed, sampling, dtype)
+
+    @classmethod
+    def sphere(
+        cls,
+        particles: int,
+        dim: int,
+        radius: float = 1.0,
+        *,
+        seed: int,
+        sampling: Sampling = "iid",
+        dtype: str = "float64",
+    ) -> ParticleMeasure:
+        """Particles uniform on the sphere of that radius in R^dim; see `Sphere`."""
+        return Sphere(dim, radius).sample(particles, seed, sampling, dtype)
+
+    @classmethod
+    def box(
+        cls,
+        particles: int,
+        dim: int,
+        lower: Any = -1.0,
+        upper: Any = 1.0,
+        *,
+        seed: int,
+        sampling: Sampling = "iid",
+        dtype: str = "float64",
+    ) -> ParticleMeasure:
+        """Particles uniform in the box [lower, upper]; see `Box`."""
+        return Box(dim, lower, upper).sample(particles, seed, sampling, dtype)
+
+
+class InitialLaw(Protocol):
+    """A law μ_0 from which any number of neurons can be drawn."""
+
+    @property
+    def name(self) -> str:
+        """Name in the vocabulary."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Number p of parameters."""
+        ...
+
+    def sample(
+        self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
+    ) -> ParticleMeasure:
+        """Draw particles of equal mass.
+
+        ``sampling="iid"`` draws them independently, which is what a network of finite
+        width does; ``"sobol"`` places them by a scrambled Sobol sequence, whose
+        quadrature error is smaller by orders of magnitude: the choice for the limit.
+
+        Raises
+        ------
+        InvalidInputError
+            If the number is below 1, or the sampling or dtype is unknown.
+        """
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary from which `law_from_dict` rebuilds the law."""
+        ...
+
+
+def _sobol(particles: int, dim: int, seed: int) -> Float64Array:
+    """Scrambled Sobol points in the open unit cube, shape (particles, dim)."""
+    import warnings
+
+    from scipy.stats import qmc
+
+    sequence = qmc.Sobol(dim, scramble=True, rng=np.random.default_rng(seed))
+    with warnings.catch_warnings():
+        # Balance of the points needs a power of two; other counts are merely a bit worse.
+        warnings.simplefilter("ignore", UserWarning)
+        points = sequence.random(particles)
+    return np.asarray(np.clip(points, 2.0**-53, 1.0 - 2.0**-53))
+
+
+def _normals(particles: int, dim: int, seed: int, sampling: str) -> Float64Array:
+    if sampling == "iid":
+        return np.random.default_rng(seed).standard_normal((particles, dim))
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(_sobol(particles, dim, seed)))
+
+
+def _check_draw(particles: int, seed: int, sampling: str, dtype: str) -> None:
+    as_count("particles", particles)
+    as_count("seed", seed, least=0)
+    if sampling not in ("iid", "sobol"):
+        raise unknown_name("sampling", sampling, ("iid", "sobol"))
+    if dtype not in ("float32", "float64"):
+        raise unknown_name("dtype", dtype, ("float32", "float64"))
+
+
+def _tuple(name: str, value: Any, dim: int) -> float | tuple[float, ...]:
+    """One number for all coordinates, or a tuple with one for each."""
+    if np.ndim(value) == 0:
+        return as_number(name, value)
+    return tuple(float(entry) for entry in as_vector(name, value, dim))
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Normal law N(mean, diag(std²)) on R^dim.
+
+    Parameters
+    ----------
+    dim : int
+        Number p of parameters.
+    mean, std : float or sequence of p floats
+        Mean and standard deviation (≥ 0) of each parameter.
+
+    Raises
+    ------
+    InvalidInputError
+        For a wrong length or a negative standard deviation.
+
+    Examples
+    --------
+    >>> Gaussian(2, std=(1.0, 0.0)).sample(4, seed=0).positions[:, 1]
+    array([0., 0., 0., 0.])
+    """
+
+    dim: int
+    mean: float | tuple[float, ...] = 0.0
+    std: float | tuple[float, ...] = 1.0
+    name = "gaussian"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dim", as_count("dim", self.dim))
+        object.__setattr__(self, "mean", _tuple("mean", self.mean, self.dim))
+        object.__setattr__(self, "std", _tuple("std", self.std, self.dim))
+        if np.min(self.std) < 0.0:
+            raise InvalidInputError(f"std must be >= 0, got {self.std}")
+
+    def sample(
+        self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
+    ) -> ParticleMeasure:
+        """Draw particles; see `InitialLaw.sample`."""
+        _check_draw(particles, seed, sampling, dtype)
+        normals = _normals(particles, self.dim, seed, sampling)
+        positions = np.asarray(self.mean) + np.asarray(self.std) * normals
+        return ParticleMeasure(positions.astype(dtype))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary from which `law_from_dict` rebuilds the law."""
+        return {"name": self.name, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """Uniform law on the sphere of a given radius in R^dim.
+
+    Parameters
+    ----------
+    dim : int
+        Number p of parameters.
+    radius : float
+        Radius > 0.
+
+    Raises
+    ------
+    InvalidInputError
+        If the radius is not positive.
+
+    Examples
+    --------
+    >>> points = Sphere(3, radius=2.0).sample(5, seed=0).positions
+    >>> np.allclose(np.linalg.norm(points, axis=1), 2.0)
+    True
+    """
+
+    dim: int
+    radius: float = 1.0
+    name = "sphere"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dim", as_count("dim", self.dim))
+        object.__setattr__(self, "radius", as_number("radius", self.radius, "positive"))
+
+    def sample(
+        self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
+    ) -> ParticleMeasure:
+        """Draw particles; see `InitialLaw.sample`."""
+        _check_draw(particles, seed, sampling, dtype)
+        normals = _normals(particles, self.dim, seed, sampling)
+        directions = normals / np.linalg.norm(normals, axis=1, keepdims=True)
+        return ParticleMeasure((self.radius * directions).astype(dtype))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary from which `law_from_dict` rebuilds the law."""
+        return {"name": self.name, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Box:
+    """Uniform law in the box [lower, upper] of R^dim.
+
+    Parameters
+    ----------
+    dim : int
+        Number p of parameters.
+    lower, upper : float or sequence of p floats
+        Corners, lower ≤ upper.
+
+    Raises
+    ------
+    InvalidInputError
+        If a lower corner is above its upper one.
+
+    Examples
+    --------
+    >>> bool((Box(2, 0.0, (1.0, 3.0)).sample(8, seed=0).positions <= [1.0, 3.0]).all())
+    True
+    """
+
+    dim: int
+    lower: float | tuple[float, ...] = -1.0
+    upper: float | tuple[float, ...] = 1.0
+    name = "box"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dim", as_count("dim", self.dim))
+        object.__setattr__(self, "lower", _tuple("lower", self.lower, self.dim))
+        object.__setattr__(self, "upper", _tuple("upper", self.upper, self.dim))
+        if np.any(np.asarray(self.lower) > np.asarray(self.upper)):
+            raise InvalidInputError(f"lower must be <= upper, got {self.lower} and {self.upper}")
+
+    def sample(
+        self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
+    ) -> ParticleMeasure:
+        """Draw particles; see `InitialLaw.sample`."""
+        _check_draw(particles, seed, sampling, dtype)
+        if sampling == "iid":
+            uniforms = np.random.default_rng(seed).random((particles, self.dim))
+        else:
+            uniforms = _sobol(particles, self.dim, seed)
+        lower, upper = np.asarray(self.lower), np.asarray(self.upper)
+        return ParticleMeasure((lower + (upper - lower) * uniforms).astype(dtype))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary from which `law_from_dict` rebuilds the law."""
+        return {"name": self.name, **asdict(self)}
+
+
+#: Vocabulary of initial laws by name.
+laws: Registry[type[Gaussian] | type[Sphere] | type[Box]] = Registry("initial law")
+for _law in (Gaussian, Sphere, Box):
+    laws.register(_law.name, _law)
+
+
+def law_from_dict(described: Mapping[str, Any]) -> Gaussian | Sphere | Box:
+    """Initial law from the dictionary that its ``to_dict`` makes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name or a setting is unknown.
+
+    Examples
+    --------
+    >>> law_from_dict({"name": "gaussian", "dim": 3, "std": 0.5})
+    Gaussian(dim=3, mean=0.0, std=0.5)
+    """
+    settings = {key: value for key, value in described.items() if key != "name"}
+    law = laws[described.get("name", "gaussian")]
+    known = law.__dataclass_fields__
+    for setting in settings:
+        if setting not in known:
+            raise unknown_name(f"setting of the law {law.name}", setting, known)
+    return law(**settings)

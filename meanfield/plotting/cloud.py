@@ -1,0 +1,285 @@
+"""The panel of a measure: weighted particles, a density where they are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from meanfield.errors import InvalidInputError
+from meanfield.measures import ParticleMeasure
+from meanfield.neurons import Neuron
+from meanfield.plotting.colouring import Colouring
+from meanfield.plotting.directions import Directions
+from meanfield.plotting.style import (
+    BLUE,
+    DIVERGING,
+    FAINT,
+    QUIET,
+    axes_or_new,
+    class_colours,
+    theme,
+)
+from meanfield.plotting.view import CELLS, View, view_of_measure
+from meanfield.typing import Float64Array
+
+__all__ = ["Cloud", "add_key", "plot_measure"]
+
+MOST_POINTS = 5000
+_LONGEST_STEP = 0.15  # of a trail between two moments, as a part of the axis
+
+
+class Cloud:
+    """A measure on axes, to be redrawn as it moves.
+
+    Up to 5000 particles are drawn as points, whose area goes with their mass; more as
+    a density, whose hue is the mean colour and whose depth goes with a
+    power 0.4 of the mass. With one direction only, the density is drawn as a curve.
+
+    Parameters
+    ----------
+    ax : Axes
+    view : View
+    """
+
+    def __init__(self, ax: Axes, view: View) -> None:
+        self.ax = ax
+        self.view = view
+        self._artist: Any = None
+        self._trails: LineCollection | None = None
+        ax.set_xlim(*view.limits[0])
+        ax.set_xlabel(view.directions.labels[0])
+        if view.is_profile:
+            ax.set_ylim(0.0, 1.12 * view.ceiling / self._width)
+            ax.set_ylabel("density of neurons")
+            return
+        ax.set_ylim(*view.limits[1])
+        ax.set_ylabel(view.directions.labels[1])
+        for limits, line in zip(view.limits, (ax.axvline, ax.axhline), strict=True):
+            if limits[0] < 0.0 < limits[1]:
+                line(0.0, color=FAINT, linewidth=0.9, zorder=0.5)
+        if view.directions.equal:
+            ax.set_aspect("equal")
+
+    @property
+    def _width(self) -> float:
+        low, high = self.view.limits[0]
+        return (high - low) / CELLS
+
+    def draw(self, measure: ParticleMeasure) -> None:
+        """Show this measure instead of what was shown before."""
+        if self.view.is_profile:
+            self._draw_profile(measure)
+        elif len(measure) <= MOST_POINTS:
+            self._draw_points(measure)
+        else:
+            self._draw_density(measure)
+
+    def _draw_points(self, measure: ParticleMeasure) -> None:
+        order = self.view.colouring.order(measure.positions)
+        positions, masses = measure.positions[order], measure.weights[order]
+        colours = self.view.colouring.colours(positions)
+        area, opacity = point_style(len(measure))
+        if self._artist is None:
+            edge = 0.35 if len(measure) <= 1000 else 0.0
+            self._artist = self.ax.scatter([], [], zorder=3, linewidths=edge, edgecolors="white")
+        self._artist.set_offsets(self.view.directions.project(positions))
+        self._artist.set_sizes(area * np.minimum(masses * len(masses), 25.0))
+        self._artist.set_facecolors(np.column_stack([colours, np.full(len(colours), opacity)]))
+
+    def _draw_density(self, measure: ParticleMeasure) -> None:
+        points = self.view.directions.project(measure.positions)
+        masses = measure.weights
+        density = self.view.density(points, masses)
+        colours = self.view.colouring.colours(measure.positions)
+        image = np.empty((*density.shape, 4))
+        floor = 1e-12 * self.view.ceiling
+        for channel in range(3):
+            tinted = self.view.density(points, masses * colours[:, channel])
+            image[..., channel] = tinted / np.maximum(density, floor)
+        image[..., 3] = np.clip(density / self.view.ceiling, 0.0, 1.0) ** 0.4
+        image = np.clip(image, 0.0, 1.0)
+        if self._artist is None:
+            (left, right), (bottom, top) = self.view.limits
+            self._artist = self.ax.imshow(
+                image,
+                extent=(left, right, bottom, top),
+                origin="lower",
+                aspect="equal" if self.view.directions.equal else "auto",
+                zorder=2,
+            )
+        self._artist.set_data(image)
+
+    def _draw_profile(self, measure: ParticleMeasure) -> None:
+        points = self.view.directions.project(measure.positions)
+        density = self.view.density(points, measure.weights) / self._width
+        low, _ = self.view.limits[0]
+        centres = low + self._width * (np.arange(CELLS) + 0.5)
+        if self._artist is None:
+            (line,) = self.ax.plot(centres, density, color=BLUE, linewidth=1.8, zorder=3)
+            area = self.ax.fill_between(centres, density, color=BLUE, alpha=0.18, linewidth=0)
+            self._artist = (line, area)
+        line, area = self._artist
+        line.set_ydata(density)
+        area.set_data(centres, density, np.zeros(CELLS))
+
+    def draw_trails(self, paths: Sequence[Float64Array], colours: Float64Array) -> None:
+        """Draw behind the particles where some of them came from, fading backwards.
+
+        Parameters
+        ----------
+        paths : sequence of (s, 2) arrays
+            Coordinates of one particle each, from the past to now. Jumps across a good
+            part of the picture, as of a kink through infinity, are left out.
+        colours : (number of paths, 3) array
+        """
+        if self.view.is_profile or not paths or len(paths[0]) < 2:
+            return
+        segments = np.concatenate([np.stack([path[:-1], path[1:]], axis=1) for path in paths])
+        steps = len(paths[0]) - 1
+        fading = np.tile(np.linspace(0.0, 0.75, steps), len(paths))
+        shades = np.column_stack([np.repeat(colours, steps, axis=0), fading])
+        if self._trails is None:
+            self._trails = LineCollection([], linewidths=1.5, zorder=2.5)
+            self.ax.add_collection(self._trails, autolim=False)
+        spans = np.ptp(np.asarray(self.view.limits), axis=1)
+        short = (np.abs(segments[:, 1] - segments[:, 0]) < _LONGEST_STEP * spans).all(axis=1)
+        self._trails.set_segments(list(segments[short]))
+        self._trails.set_color(list(map(tuple, shades[short])))
+
+
+def point_style(count: int) -> tuple[float, float]:
+    """Area of a point in square points and its opacity, for that many points."""
+    crowd = np.log10(max(count, 10))
+    return float(np.interp(crowd, [1.5, 2.5, 3.7], [90.0, 30.0, 7.0])), float(
+        np.interp(crowd, [2.0, 3.7], [0.9, 0.55])
+    )
+
+
+def add_key(axes: Axes | Sequence[Axes], colouring: Colouring) -> None:
+    """Say what colours mean: a colour bar beside the axes, or names at the last one."""
+    group = [axes] if isinstance(axes, Axes) else list(axes)
+    figure = group[0].figure
+    if colouring.values is None:
+        return
+    if not colouring.names:
+        bounds = Normalize(-colouring.scale, colouring.scale)
+        bar = figure.colorbar(
+            ScalarMappable(bounds, DIVERGING),
+            ax=group,
+            shrink=0.72,
+            aspect=24,
+            pad=0.015,
+            extend="both",
+        )
+        bar.set_label(colouring.label)
+        bar.outline.set_visible(False)
+        return
+    handles = [
+        Line2D([], [], marker="o", linestyle="", markersize=5.5, color=tuple(colour), label=name)
+        for name, colour in zip(colouring.names, class_colours(len(colouring.names)), strict=True)
+    ]
+    if colouring.label:
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.02)}
+    else:
+        place = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.995), "ncols": len(handles)}
+    legend = group[-1].legend(
+        handles=handles,
+        title=colouring.label or None,
+        handletextpad=0.1,
+        columnspacing=0.9,
+        borderaxespad=0.3,
+        labelspacing=0.25,
+        title_fontsize=9.0,
+        alignment="left",
+        **place,
+    )
+    legend.set_zorder(6)
+
+
+def note_outside(ax: Axes, share: float) -> Any:
+    """Small note in the corner of how much mass lies beyond the axes; the text artist."""
+    text = ax.text(
+        0.985,
+        0.015,
+        outside_text(share),
+        transform=ax.transAxes,
+        ha="right",
+        va="bottom",
+        fontsize=8.0,
+        color=QUIET,
+        zorder=5,
+    )
+    text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+    return text
+
+
+def outside_text(share: float) -> str:
+    """``12% of the mass beyond``, or nothing for less than three per cent."""
+    return f"{share:.0%} of the mass beyond" if share >= 0.03 else ""
+
+
+def plot_measure(
+    measure: ParticleMeasure,
+    directions: View | Directions | str | tuple[str, ...] | None = None,
+    ax: Axes | None = None,
+    *,
+    neuron: Neuron | None = None,
+) -> Axes:
+    """Draw a measure over neurons in two directions of parameter space.
+
+    Up to 5000 particles are points, whose area goes with their mass; more are drawn as a
+    density. Colour is the outer weight, where there is one.
+
+    Parameters
+    ----------
+    measure : ParticleMeasure
+        N particles in p dimensions.
+    directions : View, Directions, name of a rule, or pair of parameter names, optional
+        Which directions; `meanfield.plotting.view` makes a view that suits a whole run,
+        so that pictures of its frames compare. By default what tells most about
+        this measure: see `meanfield.plotting.directions.choose_directions`.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+    neuron : Neuron, optional
+        What the parameters are, for names and colours.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InvalidInputError
+        If directions or neuron do not suit the measure.
+
+    Examples
+    --------
+    >>> import meanfield as mf
+    >>> measure = mf.ParticleMeasure.gaussian(300, 4, seed=0)
+    >>> ax = plot_measure(measure, ("a_0", "b"), neuron=mf.Neuron(inputs=2))
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('outer weight $a$', 'bias $b$')
+    """
+    if neuron is not None and neuron.dim != measure.dim:
+        raise InvalidInputError(
+            f"the neuron has {neuron.dim} parameters, but particles have {measure.dim}"
+        )
+    if isinstance(directions, View):
+        chosen = directions
+    else:
+        chosen = view_of_measure(measure, directions, neuron)
+    with theme():
+        new = ax is None
+        axes = axes_or_new(ax, 5.4, 4.4)
+        Cloud(axes, chosen).draw(measure)
+        if new:
+            add_key(axes, chosen.colouring)
+    return axes

@@ -1,0 +1,173 @@
+"""The panel of the risk over time, and of what else a run recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from meanfield.errors import InvalidInputError
+from meanfield.plotting.style import BLUE, INK, ORANGE, QUIET, axes_or_new, theme
+from meanfield.plotting.survey import Run
+from meanfield.typing import Float64Array
+
+__all__ = ["TimeMarker", "accuracy_names", "plot_accuracy", "plot_risk"]
+
+
+def accuracy_names(run: Run) -> tuple[str, ...]:
+    """Names of recorded variables that are accuracies."""
+    return tuple(name for name in run.observables if "accuracy" in name)
+
+
+def _risk_names(run: Run) -> tuple[str, ...]:
+    return tuple(name for name in run.observables if name.endswith("risk"))
+
+
+def plot_risk(run: Run, ax: Axes | None = None) -> Axes:
+    """Draw the risk over mean-field time, with other recorded risks.
+
+    The risk axis is logarithmic if the risk falls by more than a factor of 20; the time
+    axis if frames are spaced geometrically.
+
+    Parameters
+    ----------
+    run : Trajectory
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InvalidInputError
+        If the run has no frames.
+    """
+    count = len(run.measures)
+    if count == 0:
+        raise InvalidInputError("the run has no frames yet, so there is nothing to show")
+    with theme():
+        axes = axes_or_new(ax, 5.6, 3.6)
+        series = {"risk": run.risk} | {name: run.observables[name] for name in _risk_names(run)}
+        others = iter((ORANGE, QUIET, INK))
+        for name, values in series.items():
+            main = name == "risk"
+            label = "training risk" if main else name.replace("_", " ")
+            colour = BLUE if main else next(others, QUIET)
+            style = "-" if main else (0, (4, 1.6))
+            _add_series(axes, run.times, values, color=colour, label=label, linestyle=style)
+        _scale_risk(axes, list(series.values()))
+        scale_time(axes, run.times)
+        axes.set_ylabel(r"risk $R(\mu_t)$")
+        if len(series) > 1:
+            axes.legend(loc="best", handlelength=1.8)
+        if run.status == "failed":
+            note = f"the run failed after t = {run.times[-1]:.4g}"
+            axes.text(
+                0.98, 0.96, note, transform=axes.transAxes, ha="right", va="top", color=ORANGE
+            )
+    return axes
+
+
+def plot_accuracy(run: Run, ax: Axes | None = None) -> Axes:
+    """Draw the recorded accuracies over mean-field time.
+
+    Parameters
+    ----------
+    run : Trajectory
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InvalidInputError
+        If the run has recorded no accuracy.
+    """
+    names = accuracy_names(run)
+    if not names:
+        raise InvalidInputError(
+            "the run has recorded no accuracy; give simulate the observer Accuracy(data)"
+        )
+    with theme():
+        axes = axes_or_new(ax, 5.6, 2.4)
+        for name, colour in zip(names, (ORANGE, BLUE, QUIET, INK), strict=False):
+            values = run.observables[name]
+            _add_series(axes, run.times, values, color=colour, label=name.replace("_", " "))
+            if len(values) and np.isfinite(values[-1]):
+                axes.annotate(
+                    f"{values[-1]:.1%}",
+                    (float(run.times[-1]), float(values[-1])),
+                    (-2, -6),
+                    textcoords="offset points",
+                    ha="right",
+                    va="top",
+                    color=colour,
+                    fontsize=9,
+                )
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        scale_time(axes, run.times)
+        axes.set_ylabel(names[0].replace("_", " ") if len(names) == 1 else "accuracy")
+        if len(names) > 1:
+            axes.legend(loc="lower right")
+    return axes
+
+
+def _add_series(axes: Axes, times: Float64Array, values: Float64Array, **settings: Any) -> None:
+    marker = "o" if len(times) == 1 else ""
+    axes.plot(times, values, marker=marker, zorder=3, **settings)
+
+
+def _scale_risk(axes: Axes, series: list[Float64Array]) -> None:
+    values = np.concatenate(series)
+    values = values[np.isfinite(values)]
+    if values.size and values.min() > 0.0 and values.max() > 20.0 * values.min():
+        axes.set_yscale("log")
+    elif values.size and values.min() >= 0.0:
+        axes.set_ylim(0.0, 1.06 * float(values.max()) or 1.0)
+
+
+def scale_time(axes: Axes, times: Float64Array) -> None:
+    """Label and limit the time axis; logarithmic for geometrically spaced frames."""
+    axes.set_xlabel("mean-field time $t$")
+    start, end = float(times[0]), float(times[-1])
+    positive = times[times > 0.0]
+    if len(positive) > 3 and float(np.median(positive)) < 0.15 * end:
+        if start > 0.0:
+            axes.set_xscale("log")
+        else:
+            axes.set_xscale("symlog", linthresh=float(positive[0]), linscale=0.3)
+    if end > start:
+        axes.set_xlim(start, end)
+
+
+class TimeMarker:
+    """A dot that runs along the risk, with a hairline.
+
+    Parameters
+    ----------
+    ax : Axes
+        With the times on its horizontal axis.
+    times, values : (F,) arrays
+        The curve on which the dot runs.
+    """
+
+    def __init__(self, ax: Axes, times: Float64Array, values: Float64Array) -> None:
+        self.times = times
+        self.values = values
+        self._line = ax.axvline(times[0], color=QUIET, linewidth=0.9, alpha=0.7, zorder=2)
+        (self._dot,) = ax.plot(
+            [times[0]], [values[0]], "o", color=BLUE, markersize=8, mec="white", mew=1.4, zorder=5,
+            clip_on=False,
+        )  # fmt: skip
+
+    def move(self, time: float) -> None:
+        """Move to this time."""
+        self._line.set_xdata([time, time])
+        self._dot.set_data([time], [float(np.interp(time, self.times, self.values))])

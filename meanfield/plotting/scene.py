@@ -1,0 +1,155 @@
+"""One frame of a movie: the measure on the left, what it learns on the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.gridspec import SubplotSpec
+
+from meanfield.measures import ParticleMeasure
+from meanfield.plotting.cloud import Cloud, add_key, note_outside, outside_text
+from meanfield.plotting.directions import Directions
+from meanfield.plotting.evolution import plot_evolution
+from meanfield.plotting.function import Curve, DecisionMap, function_panel
+from meanfield.plotting.risk import TimeMarker, accuracy_names, plot_accuracy, plot_risk
+from meanfield.plotting.style import in_math, new_figure, theme, time_text
+from meanfield.plotting.survey import Run, Survey, pace
+from meanfield.plotting.view import view
+from meanfield.typing import Float64Array
+
+__all__ = ["Scene"]
+
+_TRAILS = 100
+_TRAIL_POINTS = 24
+_TRAIL_SHARE = 0.1  # of the story, how far back trails reach
+
+
+class Scene:
+    """Figure of a run at a time that can be moved.
+
+    Between frames of the run, particles (and masses) are interpolated linearly, and the
+    function is that of the interpolated measure.
+
+    Parameters
+    ----------
+    run : Trajectory
+    directions : Directions, name of a rule, or pair of parameter names, optional
+    """
+
+    def __init__(
+        self, run: Run, directions: Directions | str | tuple[str, ...] | None = None
+    ) -> None:
+        self.run = run
+        self.survey = Survey.of(run.measures)
+        self.view = view(run, directions, self.survey)
+        self.progress = pace(run, self.survey)
+        self._cache: dict[int, ParticleMeasure] = {}
+        self._markers: list[TimeMarker] = []
+        with theme():
+            self.figure = new_figure(9.6, 5.4)
+            columns = self.figure.add_gridspec(1, 2, width_ratios=[1.22, 1.0], wspace=0.05)
+            self._draw_left(self.figure.add_subplot(columns[0]))
+            self._draw_right(columns[1])
+            self.draw(float(run.times[0]))
+            self.figure.canvas.draw()
+            self.figure.set_layout_engine("none")  # the layout stays as it is from here on
+
+    def times(self, count: int) -> Float64Array:
+        """Times of `count` pictures, equidistant in the pace of the run."""
+        return np.interp(np.linspace(0.0, 1.0, count), self.progress, self.run.times)
+
+    def measure_at(self, time: float) -> ParticleMeasure:
+        """Measure at any time of the run, linear between its frames."""
+        times = self.run.times
+        after = int(np.clip(np.searchsorted(times, time), 1, max(len(times) - 1, 1)))
+        if len(times) == 1:
+            return self._frame(0)
+        left, right = self._frame(after - 1), self._frame(after)
+        share = (time - times[after - 1]) / (times[after] - times[after - 1])
+        share = float(np.clip(share, 0.0, 1.0))
+        positions = (1.0 - share) * left.positions + share * right.positions
+        weights = (1.0 - share) * left.weights + share * right.weights
+        return ParticleMeasure(positions, weights)
+
+    def draw(self, time: float) -> None:
+        """Move everything to this time."""
+        measure = self.measure_at(time)
+        self._cloud.draw(measure)
+        self._draw_trails(time, measure)
+        self._note.set_text(outside_text(self.view.outside(measure)))
+        self._clock.set_text(in_math(time_text(time, float(self.run.times[-1]))))
+        if self._function is not None:
+            self._function.draw(measure)
+        for marker in self._markers:
+            marker.move(time)
+
+    def _frame(self, index: int) -> ParticleMeasure:
+        if index not in self._cache:
+            self._cache = {
+                key: value for key, value in self._cache.items() if abs(key - index) <= 1
+            }
+            self._cache[index] = self.run.measures[index]
+        return self._cache[index]
+
+    def _draw_left(self, ax: Axes) -> None:
+        self._cloud = Cloud(ax, self.view)
+        self._note = note_outside(ax, 0.0)
+        self._clock = ax.set_title("", fontsize=17, pad=10)
+        count = len(self.survey.rows)
+        random = np.random.default_rng(0)
+        self._followed = random.choice(count, size=min(_TRAILS, count), replace=False)
+        add_key(ax, self.view.colouring)
+
+    def _draw_right(self, place: SubplotSpec) -> None:
+        self._function: Curve | DecisionMap | None = None
+        shares = [1.75, 1.0] if self.run.problem.neuron.inputs <= 2 else [1.0, 1.0]
+        grid = place.subgridspec(2, 1, height_ratios=shares, hspace=0.06)
+        upper, lower = grid[0], grid[1]
+        if self.run.problem.neuron.inputs <= 2:
+            ax = self.figure.add_subplot(upper)
+            self._function = function_panel(ax, self.run.problem, len(self.run.measures[0]))
+            if isinstance(self._function, Curve):
+                frames = self.survey.frames[:: max(len(self.survey.frames) // 8, 1)]
+                curves = [self._function.values(self._frame(int(frame))) for frame in frames]
+                self._function.fit_limits(curves)
+            self._draw_risk(lower)
+            return
+        self._draw_risk(upper)
+        ax = self.figure.add_subplot(lower)
+        if accuracy_names(self.run):
+            plot_accuracy(self.run, ax)
+            values = self.run.observables[accuracy_names(self.run)[0]]
+            self._markers.append(TimeMarker(ax, self.run.times, values))
+        else:
+            plot_evolution(self.run, self.view, ax)
+            self._markers.append(
+                TimeMarker(ax, self.run.times, np.full(len(self.run.times), np.nan))
+            )
+
+    def _draw_risk(self, place: SubplotSpec) -> None:
+        ax = plot_risk(self.run, self.figure.add_subplot(place))
+        self._markers.append(TimeMarker(ax, self.run.times, self.run.risk))
+
+    def _draw_trails(self, time: float, measure: ParticleMeasure) -> None:
+        if self.view.is_profile or len(self.run.times) == 1:
+            return
+        now = float(np.interp(time, self.run.times, self.progress))
+        back = np.linspace(max(now - _TRAIL_SHARE, 0.0), now, _TRAIL_POINTS)
+        moments = np.interp(back, self.progress, self.run.times)
+        moments[-1] = time
+        history = self._positions_at(moments)
+        history[-1] = measure.positions[self.survey.rows[self._followed]]
+        flat = self.view.directions.project(history.reshape(-1, history.shape[-1]))
+        paths: Any = flat.reshape(_TRAIL_POINTS, len(self._followed), 2).transpose(1, 0, 2)
+        self._cloud.draw_trails(list(paths), self.view.colouring.colours(history[-1]))
+
+    def _positions_at(self, moments: Float64Array) -> Float64Array:
+        """Positions of the followed particles at some times, shape (s, followed, p)."""
+        known = self.run.times[self.survey.frames]
+        after = np.clip(np.searchsorted(known, moments), 1, len(known) - 1)
+        share = (moments - known[after - 1]) / (known[after] - known[after - 1])
+        share = np.clip(share, 0.0, 1.0)[:, None, None]
+        path = self.survey.positions[:, self._followed]
+        return np.asarray((1.0 - share) * path[after - 1] + share * path[after])

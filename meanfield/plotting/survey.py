@@ -1,0 +1,139 @@
+"""What all pictures of a run share: a sample of its frames, and the pace of its story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from meanfield.errors import InvalidInputError
+from meanfield.measures import ParticleMeasure
+from meanfield.problem import Problem
+from meanfield.typing import Float64Array, IntArray
+
+__all__ = ["Run", "Survey", "pace", "telling_frames"]
+
+_MOST_FRAMES = 128
+_MOST_PARTICLES = 3000
+_MOST_NUMBERS = 20_000_000
+
+
+class Run(Protocol):
+    """What pictures need of a trajectory."""
+
+    @property
+    def times(self) -> Float64Array:
+        """Times of the frames, shape (F,)."""
+        ...
+
+    @property
+    def risk(self) -> Float64Array:
+        """Risk of the frames, shape (F,)."""
+        ...
+
+    @property
+    def observables(self) -> Mapping[str, Float64Array]:
+        """Further recorded variables by name, each of shape (F,)."""
+        ...
+
+    @property
+    def measures(self) -> Sequence[ParticleMeasure]:
+        """Measures of the frames."""
+        ...
+
+    @property
+    def problem(self) -> Problem:
+        """The learning problem."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """``"complete"``, ``"running"``, ``"failed"``, …"""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """A sample of a run: at most 128 frames of at most 3000 particles, always the same ones.
+
+    Attributes
+    ----------
+    frames : (f,) array
+        Numbers of the sampled frames, with the first and the last.
+    rows : (n,) array
+        Numbers of the sampled particles.
+    positions : (f, n, p) array
+    weights : (f, n) array
+        Masses of the sampled particles, normalised in each frame.
+    """
+
+    frames: IntArray
+    rows: IntArray
+    positions: Float64Array
+    weights: Float64Array
+
+    @classmethod
+    def of(cls, measures: Sequence[ParticleMeasure]) -> Survey:
+        """Sample measures.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is none.
+        """
+        if len(measures) == 0:
+            raise InvalidInputError("the run has no frames yet, so there is nothing to show")
+        frames = _spread(len(measures), _MOST_FRAMES)
+        first = measures[0]
+        room = _MOST_NUMBERS // (len(frames) * first.dim)
+        rows = _spread(len(first), min(_MOST_PARTICLES, max(room, 100)))
+        positions = np.empty((len(frames), len(rows), first.dim))
+        weights = np.empty((len(frames), len(rows)))
+        for row, frame in enumerate(frames):
+            measure = measures[int(frame)]
+            positions[row] = measure.positions[rows]
+            weights[row] = measure.weights[rows]
+        totals = weights.sum(axis=1, keepdims=True)
+        return cls(frames, rows, positions, weights / np.where(totals > 0.0, totals, 1.0))
+
+    @property
+    def displacement(self) -> Float64Array:
+        """Way of each particle from the first frame, shape (f, n, p)."""
+        return np.asarray(self.positions - self.positions[0])
+
+
+def _spread(count: int, most: int) -> IntArray:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+
+
+def pace(run: Run, survey: Survey) -> Float64Array:
+    """Progress of the story from 0 at the first frame to 1 at the last, shape (F,).
+
+    The mean of three quantities that grow with time, each scaled to end at 1: time
+    itself, the way that the particles have gone (root mean square), and the total
+    variation of log risk. So a picture series or a movie that is equidistant in the pace
+    dwells on what is fast early on, and does not stand still later.
+    """
+    count = len(run.measures)
+    index = np.arange(count)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        steps = np.diff(survey.positions, axis=0)
+        ways = np.sqrt(np.einsum("fnp,fnp,fn->f", steps, steps, survey.weights[1:]))
+        falls = np.abs(np.diff(np.log(np.maximum(run.risk[:count], 1e-300))))
+    way = np.interp(index, survey.frames, np.r_[0.0, np.cumsum(ways)])
+    parts = (run.times[:count] - run.times[0], way, np.r_[0.0, np.cumsum(falls)])
+    usable = [part / part[-1] for part in parts if np.isfinite(part).all() and part[-1] > 0.0]
+    return np.asarray(np.mean(usable, axis=0)) if usable else np.linspace(0.0, 1.0, count)
+
+
+def telling_frames(run: Run, survey: Survey, count: int = 4) -> tuple[int, ...]:
+    """Numbers of at most `count` different frames, equidistant in the `pace`.
+
+    The first and the last frame are always among them.
+    """
+    progress: Any = pace(run, survey)
+    wanted = np.linspace(0.0, 1.0, count)
+    nearest = {int(np.argmin(np.abs(progress - level))) for level in wanted[1:-1]}
+    return tuple(sorted({0, len(progress) - 1} | nearest))

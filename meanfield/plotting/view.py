@@ -1,0 +1,151 @@
+"""A way to look at a measure that stays the same over a run: axes, colours, limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from meanfield.measures import ParticleMeasure
+from meanfield.neurons import Neuron
+from meanfield.plotting.colouring import Colouring, choose_colouring
+from meanfield.plotting.directions import Directions, Subject, choose_directions
+from meanfield.plotting.survey import Run, Survey
+from meanfield.typing import Array, Float64Array
+
+__all__ = ["View", "view"]
+
+Limits = tuple[tuple[float, float], tuple[float, float]]
+
+CELLS = 180  # cells of a density picture along each axis
+_BLUR = 1.6  # standard deviation of its smoothing, in cells
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Axes, colours and limits with which every measure of a run is drawn.
+
+    Parameters
+    ----------
+    directions : Directions
+        Coordinates of the axes.
+    colouring : Colouring
+        What colours say.
+    limits : ((low, high), (low, high))
+        Of the horizontal and the vertical axis.
+    ceiling : float
+        Density of mass per cell that is painted in full colour.
+    """
+
+    directions: Directions
+    colouring: Colouring
+    limits: Limits
+    ceiling: float
+
+    @property
+    def is_profile(self) -> bool:
+        """Whether there is one direction only, so that the density is drawn as a curve."""
+        return len(self.directions.labels) == 1
+
+    def density(self, points: Float64Array, masses: Float64Array) -> Float64Array:
+        """Smoothed mass in each cell of the picture, rows from bottom to top."""
+        if self.is_profile:
+            counts, _ = np.histogram(points[:, 0], CELLS, self.limits[0], weights=masses)
+            return np.asarray(gaussian_filter(counts, 1.5 * _BLUR, mode="constant"))
+        bounds = (self.limits[1], self.limits[0])
+        counts, _, _ = np.histogram2d(points[:, 1], points[:, 0], CELLS, bounds, weights=masses)
+        return np.asarray(gaussian_filter(counts, _BLUR, mode="constant"))
+
+    def outside(self, measure: ParticleMeasure) -> float:
+        """Mass of the particles beyond the limits."""
+        points = self.directions.project(measure.positions)
+        beyond = np.zeros(len(points), dtype=bool)
+        for column, (low, high) in zip(points.T, self.limits, strict=False):
+            beyond |= ~((low <= column) & (column <= high))
+        return float(measure.weights[beyond].sum())
+
+
+def view(
+    run: Run,
+    directions: Directions | str | tuple[str, ...] | None = None,
+    survey: Survey | None = None,
+) -> View:
+    """View that suits all frames of a run.
+
+    Limits hold the central 98 % of the particles of each frame, over all frames; frames
+    of a run that exploded, where the cloud is more than thirty times as wide as usual,
+    do not count.
+
+    Parameters
+    ----------
+    run : Run
+        A trajectory.
+    directions : Directions, name of a rule, pair of parameter names, optional
+        See `meanfield.plotting.directions.choose_directions`.
+    survey : Survey, optional
+        Sample of the run if it has been taken already.
+
+    Raises
+    ------
+    InvalidInputError
+        If the run has no frames, or the directions do not suit its neurons.
+    """
+    survey = Survey.of(run.measures) if survey is None else survey
+    return _view(Subject(survey, run.problem.neuron, run.problem.data), directions)
+
+
+def view_of_measure(
+    measure: ParticleMeasure,
+    directions: Directions | str | tuple[str, ...] | None = None,
+    neuron: Neuron | None = None,
+) -> View:
+    """View of a single measure, whose parameters have names if its neuron is given."""
+    return _view(Subject(Survey.of([measure]), neuron), directions)
+
+
+def _view(subject: Subject, wanted: Directions | str | tuple[str, ...] | None) -> View:
+    directions = choose_directions(subject, wanted)
+    survey = subject.survey
+    projected = np.stack([directions.project(frame) for frame in survey.positions])
+    limits = _limits(projected, survey.weights, directions)
+    colouring = choose_colouring(subject, directions)
+    rough = View(directions, colouring, limits, 1.0)
+    peaks = [
+        rough.density(points, masses).max()
+        for points, masses in zip(projected, survey.weights, strict=True)
+    ]
+    level = float(np.median(peaks)) if not rough.is_profile else _lower_peak(peaks)
+    return View(directions, colouring, limits, level or 1.0)
+
+
+def _lower_peak(peaks: list[float]) -> float:
+    """Ceiling of a profile: the highest peak, unless a few frames tower over the rest."""
+    return float(min(max(peaks), 3.0 * np.median(peaks)))
+
+
+def _limits(projected: Float64Array, weights: Float64Array, directions: Directions) -> Limits:
+    intervals = []
+    for axis in range(2):
+        window = directions.windows[axis] if axis < len(directions.windows) else None
+        if axis >= projected.shape[2]:
+            intervals.append((0.0, 1.0))
+        else:
+            intervals.append(window or _robust_interval(projected[..., axis], weights))
+    if directions.equal:
+        half = max(high - low for low, high in intervals) / 2.0
+        centres = [(low + high) / 2.0 for low, high in intervals]
+        intervals = [(centre - half, centre + half) for centre in centres]
+    return intervals[0], intervals[1]
+
+
+def _robust_interval(values: Array, weights: Float64Array) -> tuple[float, float]:
+    lows, highs = np.empty(len(values)), np.empty(len(values))
+    for row, (frame, masses) in enumerate(zip(values, weights, strict=True)):
+        present = frame[(masses > 0.0) & np.isfinite(frame)]
+        lows[row], highs[row] = np.quantile(present, (0.01, 0.99)) if present.size else (0.0, 0.0)
+    spans = np.maximum(np.abs(lows), np.abs(highs))
+    sound = spans <= 30.0 * np.median(spans)
+    low, high = float(lows[sound].min()), float(highs[sound].max())
+    margin = 0.12 * (high - low) or 0.5 * abs(high) or 0.5
+    return low - margin, high + margin

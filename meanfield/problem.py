@@ -1,0 +1,304 @@
+"""The learning problem: neuron, data, loss, regularizer, temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from meanfield.checks import as_finite_array, as_number
+from meanfield.datasets import Dataset
+from meanfield.engine import Engine
+from meanfield.errors import InvalidInputError
+from meanfield.losses import Loss, loss_from_dict
+from meanfield.measures import ParticleMeasure
+from meanfield.neurons import Neuron
+from meanfield.regularizers import Ridge, ridge_from_dict
+from meanfield.typing import Float64Array, FloatArray
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Learning with a mean-field network f(x; μ) = α ∫ Φ(x; θ) dμ(θ).
+
+    The energy is F(μ) = R(μ) + ∫ V dμ + τ ∫ log μ dμ, with the risk
+    R(μ) = α⁻² Σ_j p_j ℓ(f(x_j; μ), y_j). Its first variation without the entropy,
+    the potential Ψ(θ; μ) = α⁻¹ Σ_j p_j ⟨ℓ'(f_j, y_j), Φ(x_j; θ)⟩ + V(θ), moves every
+    neuron along −∇Ψ (Mei, Montanari, Nguyen 2018; Chizat, Bach 2018).
+
+    Parameters
+    ----------
+    neuron : Neuron
+        Φ and its parameters.
+    data : Dataset
+        Points x_j with targets y_j and weights p_j.
+    loss : str, dict or Loss
+        ℓ: ``"squared"``, ``"logistic"``, ``"cross_entropy"``, ``"huber"``, or
+        `meanfield.losses.huber`.
+    ridge : float, dict or Ridge
+        Strength of V(θ) = λ/2 |θ|², or `Ridge` for different strengths of outer and
+        inner weights.
+    temperature : float
+        τ ≥ 0.
+    scale : float
+        Output scale α > 0; 1 is mean-field, α → ∞ the kernel regime (Chizat,
+        Oyallon, Bach 2019).
+
+    Raises
+    ------
+    InvalidInputError
+        If parts do not fit together: dimension of the data, labels of the loss.
+
+    Examples
+    --------
+    >>> data = Dataset([[0.0], [1.0]], [0.0, 1.0])
+    >>> problem = Problem(Neuron(inputs=1, activation="relu"), data)
+    >>> measure = ParticleMeasure([[1.0, 1.0, 0.0]])  # one neuron: a=1, w=1, b=0
+    >>> problem.predict(measure, [[2.0]]), problem.risk(measure)
+    (array([[2.]]), 0.0)
+    """
+
+    neuron: Neuron
+    data: Dataset
+    loss: Loss = "squared"  # type: ignore[assignment]
+    ridge: Ridge = 0.0  # type: ignore[assignment]
+    temperature: float = 0.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.neuron, Neuron):
+            raise InvalidInputError(f"neuron must be a Neuron, got {type(self.neuron).__name__}")
+        object.__setattr__(self, "loss", loss_from_dict(self.loss))
+        object.__setattr__(self, "ridge", ridge_from_dict(self.ridge))
+        as_number("temperature", self.temperature, "nonnegative")
+        as_number("scale", self.scale, "positive")
+        self._check_data(self.data)
+
+    def _check_data(self, data: Dataset) -> None:
+        if not isinstance(data, Dataset):
+            raise InvalidInputError(f"data must be a Dataset, got {type(data).__name__}")
+        if data.inputs.shape[1] != self.neuron.inputs:
+            raise InvalidInputError(
+                f"data have {data.inputs.shape[1]} inputs but the neuron has "
+                f"inputs={self.neuron.inputs}"
+            )
+        self.loss.check_targets(data.targets, self.neuron.outputs)
+
+    # -- what a network of this measure computes ---------------------------------------
+
+    def predict(self, measure: ParticleMeasure, inputs: Any) -> Float64Array:
+        """Outputs f(x; μ) at given points, shape (m, k).
+
+        Parameters
+        ----------
+        measure : ParticleMeasure
+            In p = ``neuron.dim`` dimensions.
+        inputs : (m, d) array
+
+        Raises
+        ------
+        InvalidInputError
+            If dimensions do not fit or inputs are not finite.
+        """
+        self.check_measure(measure)
+        points = as_finite_array("inputs", inputs, 2).astype(np.float64)
+        if points.shape[1] != self.neuron.inputs:
+            raise InvalidInputError(
+                f"inputs must have {self.neuron.inputs} columns, got {points.shape[1]}"
+            )
+        engine = Engine(self.neuron, points, measure.positions.dtype)
+        return self.scale * engine.outputs(measure.positions, measure.weights)
+
+    def outputs(self, measure: ParticleMeasure) -> Float64Array:
+        """Outputs f(x_j; μ) at the data, shape (n, k)."""
+        self.check_measure(measure)
+        return self.outputs_at(measure.positions, measure.weights)
+
+    def risk(self, measure: ParticleMeasure) -> float:
+        """Risk R(μ) = α⁻² Σ_j p_j ℓ(f(x_j; μ), y_j)."""
+        return self.risk_of_outputs(self.outputs(measure))
+
+    def risk_on(self, measure: ParticleMeasure, data: Dataset) -> float:
+        """Risk on other data, for example a test set.
+
+        Raises
+        ------
+        InvalidInputError
+            If the data do not fit the neuron or the loss.
+        """
+        self._check_data(data)
+        values = self.loss.values(self.predict(measure, data.inputs), data.targets)
+        return float(data.weights @ values) / self.scale**2
+
+    def accuracy(self, measure: ParticleMeasure, data: Dataset) -> float:
+        """Weighted fraction of points whose label is the most likely one.
+
+        Raises
+        ------
+        InvalidInputError
+            If the loss is not a classification loss, or the data do not fit.
+        """
+        self._check_data(data)
+        labels = self.loss.classify(self.predict(measure, data.inputs))
+        return float(data.weights @ (labels == data.targets[:, 0]))
+
+    def energy(self, measure: ParticleMeasure) -> float:
+        """Energy F(μ) = R(μ) + ∫ V dμ, for temperature 0.
+
+        Raises
+        ------
+        InvalidInputError
+            If the temperature is positive: the entropy ∫ log μ dμ of finitely many
+            particles is infinite.
+        """
+        if self.temperature > 0.0:
+            raise InvalidInputError(
+                "the energy of particles is not defined at a positive temperature, because "
+                "their entropy is infinite; use risk"
+            )
+        return self.risk(measure) + self.penalty(measure)
+
+    def penalty(self, measure: ParticleMeasure) -> float:
+        """Penalty ∫ V dμ of the regularizer."""
+        self.check_measure(measure)
+        squares = measure.weights @ np.square(measure.positions, dtype=np.float64)
+        return 0.5 * float(squares @ self.ridge.coefficients(self.neuron))
+
+    # -- how it moves ------------------------------------------------------------------
+
+    def residual(self, measure: ParticleMeasure) -> Float64Array:
+        """Derivative of the loss at each data point, ℓ'(f(x_j; μ), y_j), shape (n, k).
+
+        The flow depends on the measure only through this array: it is the whole
+        mean field.
+        """
+        return self.loss.derivatives(self.outputs(measure), self.data.targets)
+
+    def potential(self, measure: ParticleMeasure, positions: Any) -> Float64Array:
+        """First variation Ψ(θ; μ) of R + ∫ V at given parameters, shape (m,).
+
+        Parameters
+        ----------
+        measure : ParticleMeasure
+            μ, which enters through the residuals.
+        positions : (m, p) array
+            The θ.
+
+        Raises
+        ------
+        InvalidInputError
+            If dimensions do not fit or positions are not finite.
+        """
+        where = ParticleMeasure(positions)
+        self.check_measure(where)
+        covector = self.covector(self.outputs(measure))
+        positions = where.positions
+        ridge = 0.5 * np.square(positions, dtype=np.float64) @ self.ridge.coefficients(self.neuron)
+        return self._engine(positions.dtype).potentials(positions, covector) + ridge
+
+    def velocity(self, measure: ParticleMeasure) -> FloatArray:
+        """Velocity −∇Ψ(θ_i; μ) of each particle, shape (N, p).
+
+        No factor 1/N: one unit of mean-field time moves a particle by O(1) for any N.
+
+        Examples
+        --------
+        >>> data = Dataset([[1.0]], [1.0])
+        >>> problem = Problem(Neuron(1, activation="linear", outer="fixed", bias=False), data)
+        >>> problem.velocity(ParticleMeasure([[0.25], [0.25]])).ravel()
+        array([0.75, 0.75])
+        """
+        self.check_measure(measure)
+        return self.velocity_at(measure.positions, measure.weights)[0]
+
+    # -- the same on plain arrays, for solvers: nothing is checked, nothing copied ---------
+
+    def outputs_at(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
+        """Outputs at the data of the measure with these positions and masses, (n, k)."""
+        return self.scale * self._engine(positions.dtype).outputs(positions, masses)
+
+    def risk_of_outputs(self, outputs: Float64Array) -> float:
+        """Risk of a network with these outputs at the data."""
+        values = self.loss.values(outputs, self.data.targets)
+        return float(self.data.weights @ values) / self.scale**2
+
+    def covector(self, outputs: Float64Array) -> Float64Array:
+        """u_j = α⁻¹ p_j ℓ'(f_j, y_j), so that Ψ(θ) = Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ); (n, k)."""
+        derivatives = self.loss.derivatives(outputs, self.data.targets)
+        return np.asarray(derivatives * (self.data.weights[:, None] / self.scale))
+
+    def velocity_at(
+        self, positions: FloatArray, masses: Float64Array
+    ) -> tuple[FloatArray, Float64Array]:
+        """Velocities (N, p) and the outputs at the data (n, k) from which they follow."""
+        sums, gradients = self._engine(positions.dtype).velocity_pass(
+            positions, masses, lambda sums: self.covector(self.scale * sums)
+        )
+        coefficients = self.ridge.coefficients(self.neuron).astype(positions.dtype)
+        if coefficients.any():
+            gradients += coefficients * positions
+        return np.negative(gradients, out=gradients), self.scale * sums
+
+    # -- bookkeeping ---------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: copies and pickles carry no buffers."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Engines hold scratch memory that a copy makes for itself.
+        return {key: value for key, value in self.__dict__.items() if key != "_engines"}
+
+    def _engine(self, dtype: Any) -> Engine:
+        name = np.dtype(dtype).name
+        if name not in self._engines:
+            self._engines[name] = Engine(self.neuron, self.data.inputs, dtype)
+        return self._engines[name]
+
+    @cached_property
+    def _engines(self) -> dict[str, Engine]:
+        return {}
+
+    def check_measure(self, measure: ParticleMeasure) -> None:
+        """Raise unless a measure is one over this neuron's parameters.
+
+        Raises
+        ------
+        InvalidInputError
+            For another kind of object or another dimension.
+        """
+        if not isinstance(measure, ParticleMeasure):
+            raise InvalidInputError(
+                f"measure must be a ParticleMeasure, got {type(measure).__name__}"
+            )
+        if measure.dim != self.neuron.dim:
+            raise InvalidInputError(
+                f"particles have {measure.dim} parameters, but the neuron has "
+                f"{self.neuron.dim}: {', '.join(self.neuron.parameter_names)}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary from which `from_dict` rebuilds the problem.
+
+        All of it is JSON except ``"data"``, which holds arrays.
+        """
+        return {
+            "neuron": self.neuron.to_dict(),
+            "loss": self.loss.to_dict(),
+            "ridge": self.ridge.to_dict(),
+            "temperature": float(self.temperature),
+            "scale": float(self.scale),
+            "data": self.data.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, described: Mapping[str, Any]) -> Problem:
+        """Problem from the dictionary that `to_dict` makes."""
+        parts = dict(described)
+        neuron = Neuron.from_dict(parts.pop("neuron"))
+        return cls(neuron, Dataset.from_dict(parts.pop("data")), **parts)

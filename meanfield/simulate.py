@@ -1,0 +1,244 @@
+"""The loop: from save time to save time, feeding whoever looks."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meanfield.checks import as_count, as_finite_array, as_number
+from meanfield.engine import single_threaded_blas
+from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.measures import ParticleMeasure
+from meanfield.observers import Frame, Observer
+from meanfield.problem import Problem
+from meanfield.solver import Solver, state_from_arrays, state_to_arrays
+from meanfield.storage import HDF5Store, Header, MemoryStore, Store
+from meanfield.trajectory import Trajectory
+from meanfield.typing import Float64Array
+
+__all__ = ["resume", "simulate"]
+
+# Seconds between two stored solver states; a killed run repeats at most this much.
+_STATE_INTERVAL = 10.0
+
+
+def simulate(
+    problem: Problem,
+    measure: ParticleMeasure,
+    solver: Solver[Any],
+    *,
+    t_end: float,
+    save_at: Any = None,
+    store: str | Path | None = None,
+    seed: int = 0,
+    observers: Sequence[Observer] = (),
+    progress: bool = False,
+    force: bool = False,
+) -> Trajectory:
+    """Let a measure evolve and record it at given times.
+
+    Parameters
+    ----------
+    problem : Problem
+    measure : ParticleMeasure
+        μ at time 0.
+    solver : Solver
+        Method, for example ``ParticleFlow()`` or ``SGD(step=0.01)``.
+    t_end : float
+        Mean-field time at which the run ends, > 0.
+    save_at : (F,) array, optional
+        Times of the frames: increasing, within [0, t_end]; 101 equidistant ones by
+        default. How many there are does not change the trajectory.
+    store : path, optional
+        HDF5 file to stream frames to; without it they stay in memory.
+    seed : int
+        Seed of everything random in the solver.
+    observers : sequence of Observer
+        Called with each frame; what those with a ``name`` return is recorded.
+    progress : bool
+        Show a progress bar on standard error.
+    force : bool
+        Overwrite an existing file.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    InvalidInputError
+        If arguments do not fit together.
+    FileError
+        If the file exists or cannot be written.
+    DivergenceError
+        If particles leave the finite numbers; frames made before are kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import meanfield as mf
+    >>> from meanfield.solvers import ParticleFlow
+    >>> data = mf.Dataset(np.linspace(-1, 1, 20), np.linspace(-1, 1, 20) ** 2)
+    >>> problem = mf.Problem(mf.Neuron(inputs=1, activation="tanh"), data)
+    >>> start = mf.ParticleMeasure.gaussian(100, problem.neuron.dim, seed=0)
+    >>> run = mf.simulate(problem, start, ParticleFlow(), t_end=1.0)
+    >>> len(run), bool(run.risk[-1] < run.risk[0])
+    (101, True)
+    """
+    problem.check_measure(measure)
+    times = _save_times(t_end, save_at)
+    as_count("seed", seed, least=0)
+    names = _recorded_names(observers)
+    sink: Store = MemoryStore() if store is None else HDF5Store(store, force=force)
+    with single_threaded_blas(), _overflow_reported():
+        state = solver.start(problem, measure, seed)
+        sink.create(
+            Header(
+                problem=problem,
+                solver=solver,
+                seed=seed,
+                times=times,
+                masses=measure.weights,
+                particles=len(measure),
+                dim=measure.dim,
+                dtype=measure.positions.dtype.name,
+                observables=names,
+            )
+        )
+        run = _Run(problem, solver, times, sink, tuple(observers), state)
+        return _record(run, first=0, progress=progress)
+
+
+def resume(
+    path: str | Path, *, observers: Sequence[Observer] = (), progress: bool = False
+) -> Trajectory:
+    """Continue an unfinished run from its file, to the same bits as if never stopped.
+
+    Parameters
+    ----------
+    path : path
+        File of a run that was interrupted, killed, or failed.
+    observers : sequence of Observer
+        The same named observers as in the first run.
+    progress : bool
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    Trajectory
+        The whole run. A run that is complete is returned as it is.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or holds no state to continue from.
+    InvalidInputError
+        If observers differ from those of the first run.
+    """
+    trajectory = Trajectory.open(path)
+    if trajectory.status == "complete":
+        return trajectory
+    sink, header, _, index, arrays = HDF5Store.reopen(path)
+    if _recorded_names(observers) != header.observables:
+        sink.close()
+        raise InvalidInputError(
+            f"the run records {', '.join(header.observables) or 'no observables'}, but the "
+            f"observers given record {', '.join(_recorded_names(observers)) or 'none'}"
+        )
+    state = state_from_arrays(header.solver.state_type, arrays)
+    run = _Run(header.problem, header.solver, header.times, sink, tuple(observers), state)
+    with single_threaded_blas(), _overflow_reported():
+        return _record(run, first=index + 1, progress=progress)
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    problem: Problem
+    solver: Solver[Any]
+    times: Float64Array
+    sink: Store
+    observers: tuple[Observer, ...]
+    state: Any
+
+
+def _record(run: _Run, first: int, progress: bool) -> Trajectory:
+    """Make the frames from number `first` on; the state belongs to frame first - 1."""
+    observers = run.observers
+    with _closing(run.sink), ExitStack() as stack:
+        if progress:
+            from meanfield.progress import Progress
+
+            observers = (*observers, stack.enter_context(Progress(run.times)))
+        stored, index, state = clock.monotonic(), first - 1, run.state
+        try:
+            for index in range(first, len(run.times)):
+                state, measure = run.solver.advance(run.problem, state, float(run.times[index]))
+                _commit(replace(run, observers=observers), index, measure)
+                if index == 0 or clock.monotonic() - stored > _STATE_INTERVAL:
+                    run.sink.write_state(index, state_to_arrays(state))
+                    stored = clock.monotonic()
+        except DivergenceError as error:
+            run.sink.finish("failed", str(error))
+            raise
+        except KeyboardInterrupt:
+            run.sink.finish("interrupted", f"stopped by the user after frame {index - 1}")
+            raise
+        run.sink.write_state(index, state_to_arrays(state))
+        run.sink.finish("complete")
+    trajectory: Trajectory = run.sink.trajectory()
+    return trajectory
+
+
+def _commit(run: _Run, index: int, measure: ParticleMeasure) -> None:
+    """Observe one frame and write it."""
+    problem, time = run.problem, float(run.times[index])
+    risk = problem.risk(measure)
+    energy = risk + problem.penalty(measure) if problem.temperature == 0.0 else np.nan
+    if not np.isfinite(risk):
+        raise DivergenceError(f"the risk is {risk} at t = {time:.6g}; try a smaller step", time)
+    frame = Frame(index, time, measure, risk, energy, problem)
+    scalars = {"risk": risk, "energy": energy}
+    for observer in run.observers:
+        value, name = observer(frame), getattr(observer, "name", None)
+        if name is not None and value is not None:
+            scalars[name] = float(value)
+    run.sink.write_frame(index, time, measure.positions, scalars)
+
+
+def _overflow_reported() -> np.errstate:
+    """Silence NumPy about overflow: the loop reports it, with the time and a cure."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
+@contextmanager
+def _closing(sink: Store) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        sink.close()
+
+
+def _recorded_names(observers: Sequence[Observer]) -> tuple[str, ...]:
+    names = tuple(str(o.name) for o in observers if hasattr(o, "name"))
+    if len(set(names)) < len(names) or {"risk", "energy", "time", "position"} & set(names):
+        raise InvalidInputError(f"observers need different names of their own, got {names}")
+    return names
+
+
+def _save_times(t_end: float, save_at: Any) -> Float64Array:
+    end = as_number("t_end", t_end, "positive")
+    if save_at is None:
+        return np.linspace(0.0, end, 101)
+    times = as_finite_array("save_at", save_at, 1).astype(np.float64)
+    if (np.diff(times) <= 0.0).any() or times[0] < 0.0 or times[-1] > end * (1.0 + 1e-12):
+        raise InvalidInputError(
+            f"save_at must increase within [0, t_end = {end:g}], got {times[0]:g} to "
+            f"{times[-1]:g}" + (" out of order" if (np.diff(times) <= 0.0).any() else "")
+        )
+    return times

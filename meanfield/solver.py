@@ -1,0 +1,134 @@
+"""What a solver is: settings, a state, and two methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+
+from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.measures import ParticleMeasure
+from meanfield.problem import Problem
+from meanfield.registry import EntryPointRegistry
+
+__all__ = [
+    "Solver",
+    "require_noiseless",
+    "settings_to_dict",
+    "solver_from_dict",
+    "solvers",
+    "state_from_arrays",
+    "state_to_arrays",
+]
+
+State = TypeVar("State")
+
+#: Vocabulary of solvers by name, filled by the entry points ``meanfield.solvers``.
+solvers = EntryPointRegistry("meanfield.solvers", "solver")
+
+
+class Solver(Protocol[State]):
+    """A method that evolves a measure: frozen settings, and a state of plain arrays.
+
+    Attributes
+    ----------
+    name : str
+        Name in the vocabulary.
+    state_type : type
+        Dataclass of the state: arrays and numbers only, so that any state can be
+        stored and rebuilt bit for bit.
+    """
+
+    name: ClassVar[str]
+    state_type: ClassVar[type[Any]]
+
+    def start(self, problem: Problem, measure: ParticleMeasure, seed: int) -> State:
+        """State at time 0.
+
+        Raises
+        ------
+        InvalidInputError
+            If the method does not apply to the problem.
+        """
+        ...
+
+    def advance(self, problem: Problem, state: State, t: float) -> tuple[State, ParticleMeasure]:
+        """State from which later times can be reached, and the measure at time `t`.
+
+        The method keeps its own sequence of steps and may be beyond `t` internally:
+        how often one asks never changes the trajectory.
+
+        Raises
+        ------
+        DivergenceError
+            If particles leave the finite numbers.
+        """
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary with the name and every setting."""
+        ...
+
+
+def settings_to_dict(solver: Any) -> dict[str, Any]:
+    """Name and fields of a solver, nested parts through their own ``to_dict``."""
+    described: dict[str, Any] = {"name": solver.name}
+    for setting in fields(solver):
+        value = getattr(solver, setting.name)
+        described[setting.name] = value.to_dict() if hasattr(value, "to_dict") else value
+    return described
+
+
+def state_to_arrays(state: Any) -> dict[str, Any]:
+    """Arrays and numbers of a state by name."""
+    return {entry.name: getattr(state, entry.name) for entry in fields(state)}
+
+
+def state_from_arrays(state_type: type[State], arrays: Mapping[str, Any]) -> State:
+    """State from the arrays and numbers that `state_to_arrays` gave."""
+    kinds = {"int": int, "float": float}
+    return state_type(
+        **{
+            entry.name: kinds.get(str(entry.type), np.asarray)(arrays[entry.name])  # type: ignore[operator]
+            for entry in fields(state_type)  # type: ignore[arg-type]
+        }
+    )
+
+
+def require_noiseless(problem: Problem, name: str) -> None:
+    """Raise unless the temperature is 0.
+
+    Raises
+    ------
+    InvalidInputError
+        If the problem has noise, which a method without noise would silently drop.
+    """
+    if problem.temperature > 0.0:
+        raise InvalidInputError(
+            f"the solver {name} has no noise, but the temperature is {problem.temperature:g}; "
+            "use langevin, or temperature=0"
+        )
+
+
+def solver_from_dict(described: Mapping[str, Any]) -> Any:
+    """Solver from the dictionary that its ``to_dict`` makes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name or a setting is unknown.
+
+    Examples
+    --------
+    >>> solver_from_dict({"name": "particle-flow", "method": "euler", "step": 0.1})
+    ParticleFlow(method='euler', rtol=1e-06, atol=1e-08, step=0.1)
+    """
+    settings = {key: value for key, value in described.items() if key != "name"}
+    solver = solvers[described.get("name", "")]
+    known = [setting.name for setting in fields(solver)]
+    for setting in settings:
+        if setting not in known:
+            raise unknown_name(f"setting of the solver {solver.name}", setting, known)
+    return solver(**settings)

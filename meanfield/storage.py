@@ -1,0 +1,276 @@
+"""Stores: where the frames of a run go, in memory or in an HDF5 file.
+
+The file has its final size before the first step. From then on raw bytes are
+overwritten in place, so that a process which is killed at any instant leaves a file
+that opens, with every committed frame.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any, Protocol
+
+import numpy as np
+
+from meanfield.errors import FileError
+from meanfield.layout import Header, extent, lay_out, read_slot, reserve
+from meanfield.typing import FloatArray
+
+__all__ = ["HDF5Store", "Header", "MemoryStore", "Store"]
+
+# Seconds between two calls that push the bytes from the system's cache to the disk.
+_SYNC_INTERVAL = 1.0
+
+
+class Store(Protocol):
+    """Where frames go."""
+
+    def create(self, header: Header) -> None:
+        """Prepare for the frames of a run; before its first step."""
+        ...
+
+    def write_frame(
+        self, index: int, time: float, positions: FloatArray, scalars: Mapping[str, float]
+    ) -> None:
+        """Commit one frame."""
+        ...
+
+    def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
+        """Keep the solver's state after frame `index`, for resuming."""
+        ...
+
+    def finish(self, status: str, reason: str = "") -> None:
+        """Record how the run ended."""
+        ...
+
+    def close(self) -> None:
+        """Release the store; calling it twice is harmless."""
+        ...
+
+    def trajectory(self) -> Any:
+        """Return the trajectory of the frames that were committed."""
+        ...
+
+
+class MemoryStore:
+    """Frames in memory, for runs without a file."""
+
+    def __init__(self) -> None:
+        self.header: Header | None = None
+        self.committed = 0
+        self.status, self.reason = "running", ""
+
+    def create(self, header: Header) -> None:
+        """Make room for all frames."""
+        self.header = header
+        frames = len(header.times)
+        self.positions = np.empty((frames, header.particles, header.dim), header.dtype)
+        self.scalars = {name: np.full(frames, np.nan) for name in header.scalars}
+
+    def write_frame(
+        self, index: int, time: float, positions: FloatArray, scalars: Mapping[str, float]
+    ) -> None:
+        """Copy one frame."""
+        self.positions[index] = positions
+        for name, value in scalars.items():
+            self.scalars[name][index] = value
+        self.committed = index + 1
+
+    def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
+        """Memory does not outlive the process: there is nothing to resume from."""
+
+    def finish(self, status: str, reason: str = "") -> None:
+        """Remember how the run ended."""
+        self.status, self.reason = status, reason
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def trajectory(self) -> Any:
+        """Return the trajectory of the committed frames."""
+        from meanfield.trajectory import MemorySource, Trajectory
+
+        return Trajectory(MemorySource(self))
+
+
+class HDF5Store:
+    """Frames in one HDF5 file that xarray opens with named coordinates.
+
+    Every frame is flushed to the operating system before its time is written, which
+    is what makes it count; about once a second the disk is asked to sync as well.
+
+    Parameters
+    ----------
+    path : path
+        File to make; it appears, complete in size, when the run starts.
+    force : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    FileError
+        If the file exists, the folder does not, or space or permission is lacking.
+    """
+
+    def __init__(self, path: str | Path, force: bool = False) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not force:
+            raise FileError(
+                f"{self.path} exists already; use --force (force=True) to overwrite it"
+            )
+        if not self.path.absolute().parent.is_dir():
+            raise FileError(f"there is no folder {self.path.absolute().parent} to write to")
+        if self.path.is_dir():
+            raise FileError(f"{self.path} is a folder, not a file")
+        self._file: Any = None
+        self._synced = monotonic()
+        self._sequence = 0
+
+    def create(self, header: Header) -> None:
+        """Lay out the file at its final size and reserve its space on disk."""
+        import h5py
+
+        self.header = header
+        part = self.path.with_name(self.path.name + ".part")
+        try:
+            with h5py.File(part, "w") as file:
+                lay_out(file, header)
+                offsets = [extent(file[name]) for name in ("position", *header.scalars)]
+            reserve(part, max(offsets))
+            os.replace(part, self.path)
+            self._file = h5py.File(self.path, "r+")
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise FileError(f"cannot write {self.path}: {_reason(error)}") from None
+
+    @classmethod
+    def reopen(cls, path: str | Path) -> tuple[HDF5Store, Header, int, int, dict[str, Any]]:
+        """Open the file of an unfinished run to continue it.
+
+        Returns
+        -------
+        store, header, committed, index, arrays
+            The store; what the run is; how many frames are committed; the frame after
+            which the stored solver state belongs; that state.
+
+        Raises
+        ------
+        FileError
+            If another process writes to the file, or it holds no sound state.
+        """
+        import h5py
+
+        from meanfield.trajectory import FileSource
+
+        source = FileSource(Path(path))
+        header, committed = source.header(), source.committed
+        store = cls(path, force=True)
+        store.header = header
+        try:
+            store._file = h5py.File(path, "r+")
+        except OSError as error:
+            raise FileError(f"cannot continue {path}: {_reason(error)}") from None
+        slots = [read_slot(store._file, slot) for slot in ("0", "1")]
+        sound = [slot for slot in slots if slot is not None and slot[1] < committed]
+        if not sound:
+            store.close()
+            raise FileError(f"{path} holds no solver state to continue from; start it anew")
+        store._sequence, index, arrays = max(sound, key=lambda slot: slot[0])
+        store._file.attrs["status"], store._file.attrs["reason"] = "running", ""
+        return store, header, committed, index, arrays
+
+    def write_frame(
+        self, index: int, time: float, positions: FloatArray, scalars: Mapping[str, float]
+    ) -> None:
+        """Write one frame, flush, and commit it by writing its time."""
+        file = self._file
+
+        def write() -> None:
+            file["position"][index] = positions
+            for name, value in scalars.items():
+                file[name][index] = value
+            file.flush()
+            file["time"][index] = time
+            file.flush()
+            if monotonic() - self._synced > _SYNC_INTERVAL:
+                self._sync()
+
+        self._guarded(write)
+
+    def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
+        """Write the solver's state into the older of two slots."""
+
+        def write() -> None:
+            slot = self._file.require_group(f"state/{self._sequence % 2}")
+            slot.attrs["sequence"] = 0
+            checksum = 0
+            for name in sorted(arrays):
+                array = np.array(arrays[name], order="C")
+                checksum = zlib.crc32(array.tobytes(), checksum)
+                if name in slot:
+                    slot[name][...] = array
+                else:
+                    slot.create_dataset(name, data=array)
+            slot.attrs["frame"], slot.attrs["checksum"] = index, checksum
+            self._file.flush()
+            slot.attrs["sequence"] = self._sequence
+            self._file.flush()
+            self._sync()
+
+        self._sequence += 1
+        self._guarded(write)
+
+    def finish(self, status: str, reason: str = "") -> None:
+        """Record status and reason; nothing is written to a file that was lost."""
+        if self._file is None:
+            return
+
+        def write() -> None:
+            self._file.attrs["status"], self._file.attrs["reason"] = status, reason
+            self._file.flush()
+            self._sync()
+
+        self._guarded(write)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def trajectory(self) -> Any:
+        """Return the trajectory of the committed frames, read from the file."""
+        from meanfield.trajectory import FileSource, Trajectory
+
+        return Trajectory(FileSource(self.path))
+
+    def _sync(self) -> None:
+        os.fsync(self._file.id.get_vfd_handle())
+        self._synced = monotonic()
+
+    def _guarded(self, write: Any) -> None:
+        try:
+            write()
+        except OSError as error:
+            # Closing a file that cannot be flushed crashes the HDF5 library: let go of it.
+            lost, self._file = self._file, None
+            _abandoned.append(lost)
+            raise FileError(
+                f"cannot write to {self.path}: {_reason(error)}; the frames committed so far "
+                "are kept, and the run can be resumed"
+            ) from None
+
+
+# Files that failed to write; held so that nothing tries to close them.
+_abandoned: list[Any] = []
+
+
+def _reason(error: OSError) -> str:
+    text = os.strerror(error.errno) if error.errno else str(error)
+    if "lock" in str(error):
+        return "another process has it open for writing"
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,403 @@
+"""Trajectories: what a run recorded, from memory or from its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, overload
+
+import numpy as np
+
+from meanfield.errors import FileError, InvalidInputError
+from meanfield.layout import FORMAT, FORMAT_VERSION, Header
+from meanfield.measures import ParticleMeasure
+from meanfield.problem import Problem
+from meanfield.solver import solver_from_dict
+from meanfield.typing import Float64Array, FloatArray
+
+if TYPE_CHECKING:
+    import xarray
+
+    from meanfield.storage import MemoryStore
+
+__all__ = ["FileSource", "MemorySource", "Trajectory", "open"]
+
+
+class Source(Protocol):
+    """Where a trajectory reads from."""
+
+    path: Path | None
+    committed: int
+    status: str
+    reason: str
+    created: str
+    versions: dict[str, str]
+
+    def header(self) -> Header:
+        """What the run is."""
+        ...
+
+    def positions(self, index: int) -> FloatArray:
+        """Particles of one frame."""
+        ...
+
+    def scalars(self) -> dict[str, Float64Array]:
+        """Variables with one number a frame, of the committed frames."""
+        ...
+
+
+class MemorySource:
+    """The frames of a `MemoryStore`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.path: Path | None = None
+        self.created = ""
+        self.versions: dict[str, str] = {}
+
+    @property
+    def committed(self) -> int:
+        """Number of committed frames."""
+        return self._store.committed
+
+    @property
+    def status(self) -> str:
+        """How the run ended."""
+        return self._store.status
+
+    @property
+    def reason(self) -> str:
+        """Why it ended so."""
+        return self._store.reason
+
+    def header(self) -> Header:
+        """What the run is."""
+        assert self._store.header is not None
+        return self._store.header
+
+    def positions(self, index: int) -> FloatArray:
+        """Particles of one frame."""
+        return np.asarray(self._store.positions[index])
+
+    def scalars(self) -> dict[str, Float64Array]:
+        """Variables with one number a frame, of the committed frames."""
+        return {name: values[: self.committed] for name, values in self._store.scalars.items()}
+
+
+class FileSource:
+    """The committed frames of a file, which may still be growing.
+
+    Parameters
+    ----------
+    path : path
+
+    Raises
+    ------
+    FileError
+        If the file is missing, not HDF5, not ours, newer than this package, or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Path | None = path
+        with _reading(path) as file:
+            if file.attrs.get("format") != FORMAT:
+                raise FileError(f"{path} is an HDF5 file, but not a trajectory of this package")
+            if int(file.attrs["format_version"]) > FORMAT_VERSION:
+                raise FileError(
+                    f"{path} has format version {file.attrs['format_version']}, and this package "
+                    f"reads up to {FORMAT_VERSION}; install a newer meanfield-flow"
+                )
+            times = file["time"][()]
+            self.committed = int(np.argmin(np.append(np.isfinite(times), False)))
+            self.status, self.reason = str(file.attrs["status"]), str(file.attrs["reason"])
+            self.created = str(file.attrs["created"])
+            self.versions: dict[str, str] = json.loads(file.attrs["versions"])
+
+    def header(self) -> Header:
+        """What the run is, rebuilt from the file."""
+        assert self.path is not None
+        with _reading(self.path) as file:
+            described = json.loads(file.attrs["problem"])
+            described["data"] = {
+                name: file["data"][name][()] for name in ("inputs", "targets", "weights")
+            }
+            problem = Problem.from_dict(described)
+            particles, dim = file["position"].shape[1:]
+            masses = file["weight"][()] if "weight" in file else np.full(particles, 1 / particles)
+            return Header(
+                problem=problem,
+                solver=solver_from_dict(json.loads(file.attrs["solver"])),
+                seed=int(file.attrs["seed"]),
+                times=file["save_time"][()],
+                masses=masses,
+                particles=particles,
+                dim=dim,
+                dtype=file["position"].dtype.name,
+                observables=tuple(
+                    name for name in _scalar_names(file) if name not in ("risk", "energy")
+                ),
+            )
+
+    def positions(self, index: int) -> FloatArray:
+        """Particles of one frame; only its bytes are read."""
+        assert self.path is not None
+        with _reading(self.path) as file:
+            return np.asarray(file["position"][index])
+
+    def scalars(self) -> dict[str, Float64Array]:
+        """Variables with one number a frame, of the committed frames."""
+        assert self.path is not None
+        with _reading(self.path) as file:
+            return {name: file[name][: self.committed] for name in _scalar_names(file)}
+
+
+def _scalar_names(file: Any) -> list[str]:
+    """Names of the per-frame variables in the order of their creation: risk, energy first."""
+    bare = {"time", "save_time", "particle", "parameter", "position", "weight", "data", "state"}
+    found = [name for name in file if name not in bare]
+    return [name for name in ("risk", "energy") if name in found] + [
+        name for name in found if name not in ("risk", "energy")
+    ]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    """Open for reading without the lock that a running simulation holds."""
+    import h5py
+
+    if not path.is_file():
+        raise FileError(f"there is no file {path}")
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except FileError:
+        raise
+    except (OSError, KeyError, ValueError, RuntimeError, AttributeError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise FileError(f"{path} is not a readable trajectory: {error}") from None
+
+
+class _Measures(Sequence[ParticleMeasure]):
+    """The measures of all committed frames, each read when it is asked for."""
+
+    def __init__(self, source: Source, masses: Float64Array) -> None:
+        self._source, self._masses = source, masses
+
+    def __len__(self) -> int:
+        return self._source.committed
+
+    @overload
+    def __getitem__(self, index: int) -> ParticleMeasure: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ParticleMeasure]: ...
+    def __getitem__(self, index: int | slice) -> ParticleMeasure | list[ParticleMeasure]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"frame {index} of {len(self)}")
+        return ParticleMeasure(self._source.positions(index % len(self)), self._masses)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} measures>"
+
+
+class Trajectory:
+    """What a run recorded; made by `meanfield.simulate` and `meanfield.open`.
+
+    Attributes
+    ----------
+    times, risk, energy : (F,) arrays
+        Of the committed frames.
+    observables : dict of str to (F,) array
+        What named observers recorded.
+    measures : sequence of ParticleMeasure
+        Frames, read from the file one at a time.
+    problem, solver, seed
+        As the run was made.
+    status : {"running", "complete", "interrupted", "failed"}
+    reason : str
+        Why a run failed or stopped.
+    path : Path or None
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @classmethod
+    def open(cls, path: str | Path) -> Trajectory:
+        """Read the committed frames of a file; see `open`."""
+        return cls(FileSource(Path(path)))
+
+    @cached_property
+    def _header(self) -> Header:
+        return self._source.header()
+
+    @cached_property
+    def _scalars(self) -> dict[str, Float64Array]:
+        return self._source.scalars()
+
+    @property
+    def times(self) -> Float64Array:
+        """Mean-field times of the committed frames."""
+        return self._header.times[: len(self)]
+
+    @property
+    def risk(self) -> Float64Array:
+        """Risk R at each frame."""
+        return self._scalars["risk"]
+
+    @property
+    def energy(self) -> Float64Array:
+        """Energy F at each frame."""
+        return self._scalars["energy"]
+
+    @property
+    def observables(self) -> dict[str, Float64Array]:
+        """What named observers recorded, by name."""
+        return {k: v for k, v in self._scalars.items() if k not in ("risk", "energy")}
+
+    @cached_property
+    def measures(self) -> Sequence[ParticleMeasure]:
+        """The measure at each frame."""
+        return _Measures(self._source, self._header.masses)
+
+    @property
+    def problem(self) -> Problem:
+        """The learning problem."""
+        return self._header.problem
+
+    @property
+    def solver(self) -> Any:
+        """The method, with its settings."""
+        return self._header.solver
+
+    @property
+    def seed(self) -> int:
+        """Seed of everything random in the solver."""
+        return self._header.seed
+
+    @property
+    def status(self) -> str:
+        """Whether the run is running, complete, interrupted or failed."""
+        return self._source.status
+
+    @property
+    def reason(self) -> str:
+        """Why a run failed or stopped; empty otherwise."""
+        return self._source.reason
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if there is one."""
+        return self._source.path
+
+    def __len__(self) -> int:
+        return self._source.committed
+
+    def __repr__(self) -> str:
+        ends = ""
+        if len(self):
+            ends = f", t = {self.times[0]:g} to {self.times[-1]:g}, risk {self.risk[-1]:.4g}"
+        where = f" in {self.path}" if self.path else ""
+        return f"<Trajectory: {self.status}, {len(self)} frames{ends}{where}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(label)}</th>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for label, text in self.describe()
+        )
+        return f"<table>{rows}</table>"
+
+    def predict(self, index: int, inputs: Any) -> Float64Array:
+        """Outputs of the network of frame `index` at given points, shape (m, k)."""
+        return self.problem.predict(self.measures[index], inputs)
+
+    def describe(self) -> list[tuple[str, str]]:
+        """Return what the run is and did, as rows of a label and a text."""
+        header, neuron = self._header, self.problem.neuron
+        settings = {k: v for k, v in self.solver.to_dict().items() if k != "name"}
+        of = len(header.times)
+        rows = [
+            ("status", self.status + (f": {self.reason}" if self.reason else "")),
+            ("neuron", f"{neuron.activation.name}, {neuron.inputs} inputs, {neuron.outputs} "
+             f"outputs, {neuron.dim} parameters"),
+            ("problem", f"{self.problem.loss.name} loss on {len(self.problem.data)} points, "
+             f"ridge {self.problem.ridge.outer:g} (outer) and {self.problem.ridge.inner:g} "
+             f"(inner), temperature {self.problem.temperature:g}, scale {self.problem.scale:g}"),
+            ("solver", f"{self.solver.name} ({_settings(settings)}), seed {self.seed}"),
+            ("particles", f"{header.particles} ({header.dtype})"),
+            ("frames", f"{len(self)} of {of}, t = {header.times[0]:g} to {header.times[-1]:g}"),
+        ]  # fmt: skip
+        if len(self):
+            rows += [
+                (name.replace("_", " "), f"{values[0]:.6g} → {values[-1]:.6g}")
+                for name, values in self._scalars.items()
+            ]
+        if self.path:
+            versions = ", ".join(f"{name} {number}" for name, number in self._source.versions.items())
+            rows += [("created", self._source.created), ("versions", versions)]
+            rows += [("file", f"{self.path} ({self.path.stat().st_size / 1e6:.1f} MB)")]
+        return rows
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the committed frames as an xarray dataset with named coordinates.
+
+        Raises
+        ------
+        InvalidInputError
+            If xarray is not installed.
+        """
+        try:
+            import xarray
+        except ModuleNotFoundError:
+            raise InvalidInputError(
+                'to_xarray needs xarray: pip install "meanfield-flow[xarray]"'
+            ) from None
+        positions = np.stack([measure.positions for measure in self.measures])
+        variables: dict[str, Any] = {name: ("time", v) for name, v in self._scalars.items()}
+        variables["position"] = (("time", "particle", "parameter"), positions)
+        variables["weight"] = ("particle", self._header.masses)
+        names = list(self.problem.neuron.parameter_names)
+        return xarray.Dataset(variables, coords={"time": self.times, "parameter": names})
+
+
+def _settings(settings: dict[str, Any]) -> str:
+    """Settings in words, nested parts by their name."""
+    parts = [
+        f"{key} {value['name'] if isinstance(value, dict) else value}"
+        for key, value in settings.items()
+        if value is not None
+    ]
+    return ", ".join(parts)
+
+
+def open(path: str | Path) -> Trajectory:
+    """Read a trajectory file: the frames that are committed now, also of a running run.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Trajectory
+        Frames are read from the file when they are used.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, not HDF5, not a trajectory, or of a newer format.
+
+    Examples
+    --------
+    >>> open("nothing.h5")
+    Traceback (most recent call last):
+    meanfield.errors.FileError: there is no file nothing.h5
+    """
+    return Trajectory.open(path)

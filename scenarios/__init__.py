@@ -1,0 +1,9 @@
+"""What to run: named experiments with a source, parameters and defaults."""
+
+from meanfield.scenarios.digits import Digits
+from meanfield.scenarios.relu_1d import Relu1D
+from meanfield.scenarios.scenario import Scenario
+from meanfield.scenarios.teacher_student import TeacherStudent
+from meanfield.scenarios.two_gaussians import TwoGaussians
+
+__all__ = ["Digits", "Relu1D", "Scenario", "TeacherStudent", "TwoGaussians"]

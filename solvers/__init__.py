@@ -1,0 +1,6 @@
+"""How a measure evolves: one family of methods a file."""
+
+from meanfield.solvers.particle_flow import ParticleFlow
+from meanfield.solvers.sgd import SGD, OnlineSGD
+
+__all__ = ["SGD", "OnlineSGD", "ParticleFlow"]

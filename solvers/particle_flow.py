@@ -1,0 +1,273 @@
+"""The noiseless flow of particles, dθ_i/dt = −∇Ψ(θ_i; μ_N), by Runge–Kutta methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from meanfield.checks import as_number
+from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.measures import ParticleMeasure
+from meanfield.problem import Problem
+from meanfield.solver import require_noiseless, settings_to_dict
+from meanfield.solvers.tableaus import Tableau, tableaus
+from meanfield.typing import Array, Float64Array, FloatArray
+
+__all__ = ["FlowState", "ParticleFlow"]
+
+
+@dataclass(frozen=True, eq=False)
+class FlowState:
+    """The last step that was made, and how to make the next.
+
+    Attributes
+    ----------
+    masses : (N,) array
+    time, positions
+        End of the last step.
+    velocity : (N, p) array
+        At the end of the last step.
+    previous_time, previous_positions, stages
+        Start of the last step and its s stage velocities, (s, N, p): what
+        interpolation inside the step needs.
+    next_step, last_error : float
+        Memory of the step-size controller.
+    steps, rejected, evaluations : int
+        Counts of accepted steps, rejected steps and velocity evaluations.
+    """
+
+    masses: Float64Array
+    time: float
+    positions: FloatArray
+    velocity: FloatArray
+    previous_time: float
+    previous_positions: FloatArray
+    stages: FloatArray
+    next_step: float
+    last_error: float
+    steps: int
+    rejected: int
+    evaluations: int
+
+
+@dataclass(frozen=True)
+class ParticleFlow:
+    """Wasserstein gradient flow of the energy, carried by weighted particles.
+
+    Explicit Euler with step s is full-batch gradient descent of the network of N
+    neurons with learning rate N s. The adaptive method controls the error of the
+    particles (root mean square over all coordinates) and of the outputs at the data.
+
+    Parameters
+    ----------
+    method : {"dopri5", "euler", "heun", "rk4"}
+        Adaptive Dormand–Prince 5(4), or a method of fixed step of order 1, 2, 4.
+    rtol, atol : float
+        Tolerances of the adaptive method for one step, relative and absolute.
+    step : float, optional
+        Step of the fixed-step methods in mean-field time; they require it.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown method, a step that is not positive, or a step given to the
+        adaptive method.
+
+    Notes
+    -----
+    With a kinked activation (ReLU) and finitely many data the velocity jumps in θ:
+    every method is then of first order along paths, and tight tolerances only cost
+    time. Use ``heun``, or ``dopri5`` with ``rtol=1e-3``.
+
+    Examples
+    --------
+    >>> ParticleFlow(method="rk4", step=0.1)
+    ParticleFlow(method='rk4', rtol=1e-06, atol=1e-08, step=0.1)
+    """
+
+    method: str = "dopri5"
+    rtol: float = 1e-6
+    atol: float = 1e-8
+    step: float | None = None
+    name: ClassVar[str] = "particle-flow"
+    state_type: ClassVar[type[FlowState]] = FlowState
+
+    def __post_init__(self) -> None:
+        tableau = tableaus[self.method]
+        as_number("rtol", self.rtol, "positive")
+        as_number("atol", self.atol, "positive")
+        if tableau.error is None:
+            if self.step is None:
+                raise InvalidInputError(f"the method {self.method} needs a step, for example 0.1")
+            as_number("step", self.step, "positive")
+        elif self.step is not None:
+            raise InvalidInputError(
+                f"the method {self.method} chooses its own steps; leave out step={self.step} "
+                "or use euler, heun or rk4"
+            )
+
+    @property
+    def tableau(self) -> Tableau:
+        """Coefficients of the method."""
+        return tableaus[self.method]
+
+    def start(self, problem: Problem, measure: ParticleMeasure, seed: int) -> FlowState:
+        """State at time 0; the seed is not used, as nothing is random."""
+        require_noiseless(problem, self.name)
+        positions = measure.positions
+        velocity, outputs = problem.velocity_at(positions, measure.weights)
+        stages = np.zeros((self.tableau.stages, *positions.shape), positions.dtype)
+        first = self.step
+        if first is None:
+            first = _first_step(positions, velocity, self.rtol, self.atol)
+        return FlowState(
+            masses=measure.weights,
+            time=0.0,
+            positions=positions,
+            velocity=velocity,
+            previous_time=0.0,
+            previous_positions=positions,
+            stages=stages,
+            next_step=first,
+            last_error=1.0,
+            steps=0,
+            rejected=0,
+            evaluations=1,
+        )
+
+    def advance(
+        self, problem: Problem, state: FlowState, t: float
+    ) -> tuple[FlowState, ParticleMeasure]:
+        """State whose last step contains `t`, and the measure at `t` by interpolation."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            while state.time < t * (1.0 - 1e-13):
+                state = self._step(problem, state)
+        return state, ParticleMeasure(self._interpolate(state, t), state.masses)
+
+    def _step(self, problem: Problem, state: FlowState) -> FlowState:
+        tableau, h = self.tableau, state.next_step
+        stages = self._stages(problem, state, h)
+        positions = _combine(state.positions, h, tableau.weights, stages)
+        velocity, outputs = problem.velocity_at(positions, state.masses)
+        if tableau.error is None:
+            end = (state.steps + 1) * h
+            error, following = 1.0, h
+        else:
+            stages[-1] = velocity
+            end = state.time + h
+            error = self._error(problem, state, h, stages, positions, outputs)
+            following = h * _growth(error, state.last_error, tableau.order)
+        evaluations = state.evaluations + tableau.stages - (tableau.error is not None)
+        if error > 1.0 or not np.isfinite(error):
+            _check_step(following, state.time)
+            return replace(
+                state,
+                next_step=following,
+                rejected=state.rejected + 1,
+                evaluations=evaluations,
+            )
+        if not (np.isfinite(outputs).all() and np.isfinite(velocity).all()):
+            raise DivergenceError(
+                f"the flow left the finite numbers at t = {end:.6g}; try a smaller step "
+                f"(it is {h:g}) or the adaptive method dopri5",
+                state.time,
+            )
+        return FlowState(
+            masses=state.masses,
+            time=end,
+            positions=positions,
+            velocity=velocity,
+            previous_time=state.time,
+            previous_positions=state.positions,
+            stages=stages,
+            next_step=following,
+            last_error=max(error, 1e-4),
+            steps=state.steps + 1,
+            rejected=state.rejected,
+            evaluations=evaluations,
+        )
+
+    def _stages(self, problem: Problem, state: FlowState, h: float) -> FloatArray:
+        """Stage velocities; the last one of an adaptive method is filled by the caller."""
+        tableau = self.tableau
+        stages = np.zeros_like(state.stages)
+        stages[0] = state.velocity
+        last = tableau.stages - (tableau.error is not None)
+        for i in range(1, last):
+            where = _combine(state.positions, h, tableau.coupling[i, :i], stages[:i])
+            stages[i] = problem.velocity_at(where, state.masses)[0]
+        return stages
+
+    def _error(
+        self,
+        problem: Problem,
+        state: FlowState,
+        h: float,
+        stages: FloatArray,
+        positions: FloatArray,
+        outputs: Float64Array,
+    ) -> float:
+        """Largest of the scaled errors of particles and of outputs; 1 is acceptable."""
+        assert self.tableau.error is not None
+        zero = np.zeros_like(positions)
+        local = _combine(zero, h, self.tableau.error, stages)
+        scale = self.atol + self.rtol * np.maximum(np.abs(state.positions), np.abs(positions))
+        of_particles = float(np.sqrt(np.mean(np.square(local / scale, dtype=np.float64))))
+        other = problem.outputs_at(positions - local, state.masses)
+        scale_outputs = self.atol + self.rtol * np.abs(outputs)
+        of_outputs = float(np.sqrt(np.mean(np.square((outputs - other) / scale_outputs))))
+        return max(of_particles, of_outputs) if np.isfinite(of_particles) else np.inf
+
+    def _interpolate(self, state: FlowState, t: float) -> FloatArray:
+        length = state.time - state.previous_time
+        if length == 0.0 or abs(t - state.time) <= 1e-12 * max(abs(t), length):
+            return state.positions
+        fraction = (t - state.previous_time) / length
+        table = self.tableau.interpolation
+        powers = fraction ** np.arange(1, table.shape[1] + 1)
+        return _combine(state.previous_positions, length, table @ powers, state.stages)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary with the name and every setting."""
+        return settings_to_dict(self)
+
+
+def _combine(
+    positions: FloatArray, h: float, coefficients: Float64Array, stages: Array
+) -> FloatArray:
+    """positions + h Σ_i c_i k_i, stage by stage in order, in the dtype of the positions."""
+    result = positions.copy()
+    for coefficient, stage in zip(coefficients, stages, strict=True):
+        if coefficient != 0.0:
+            result += positions.dtype.type(h * coefficient) * stage
+    return result
+
+
+def _growth(error: float, last_error: float, order: int) -> float:
+    """Factor of the next step: proportional-integral control (Gustafsson 1991)."""
+    if not np.isfinite(error):
+        return 0.2
+    if error == 0.0:
+        return 5.0
+    if error > 1.0:
+        return float(max(0.2, 0.9 * error ** (-1.0 / order)))
+    return float(np.clip(0.9 * error ** (-0.7 / order) * last_error ** (0.4 / order), 0.2, 5.0))
+
+
+def _first_step(positions: FloatArray, velocity: FloatArray, rtol: float, atol: float) -> float:
+    """A first step over which no particle moves far (Hairer, Nørsett, Wanner, II.4)."""
+    scale = atol + rtol * np.abs(positions)
+    size = float(np.sqrt(np.mean(np.square(positions / scale, dtype=np.float64))))
+    speed = float(np.sqrt(np.mean(np.square(velocity / scale, dtype=np.float64))))
+    return 1e-6 if min(size, speed) < 1e-5 else 0.01 * size / speed
+
+
+def _check_step(step: float, time: float) -> None:
+    if step < 1e-14 * max(time, 1e-3):
+        raise DivergenceError(
+            f"the step size fell below {step:.1e} at t = {time:.6g}: the solution blows up or "
+            "jumps there; try looser tolerances, or heun with a fixed step",
+            time,
+        )

@@ -1,0 +1,313 @@
+"""Stochastic gradient descent of the network of N neurons, in mean-field scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from meanfield.checks import as_count, as_number
+from meanfield.distributions import DataDistribution, distribution_from_dict
+from meanfield.engine import new_tape, single_threaded_blas
+from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.measures import ParticleMeasure
+from meanfield.problem import Problem
+from meanfield.solver import require_noiseless, settings_to_dict
+from meanfield.typing import Array, Float64Array, FloatArray, IntArray
+
+__all__ = ["SGD", "OnlineSGD", "SGDState"]
+
+# Batches are drawn for this many data points at a time, from a generator that is
+# seeded by the number of the block: any step can be reached without its forerunners.
+_POINTS_PER_BLOCK = 16384
+
+Batches = Callable[[int, int], tuple[Float64Array, Float64Array, Float64Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class SGDState:
+    """Particles after a number of gradient steps.
+
+    Attributes
+    ----------
+    positions, momenta : (N, p) arrays
+    masses : (N,) array
+    steps : int
+        Number of gradient steps made.
+    seed : int
+        Seed of the batches.
+    """
+
+    positions: FloatArray
+    momenta: FloatArray
+    masses: Float64Array
+    steps: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Mini-batch gradient descent on the data of the problem.
+
+    One step is θ_i ← θ_i − s ∇Ψ_B(θ_i), where Ψ_B is the potential with the risk of
+    the batch B: the network's learning rate is N s, and mean-field time advances by s.
+    At time t the measure is that after ⌊t / s⌋ steps.
+
+    Parameters
+    ----------
+    step : float
+        s > 0.
+    batch_size : int
+        Points in a batch.
+    replacement : bool
+        True: points are drawn independently with the probabilities of the data's
+        weights. False: in epochs, each a random order of all points.
+    momentum : float
+        β in [0, 1): v ← β v + ∇Ψ_B, θ ← θ − s v.
+
+    Raises
+    ------
+    InvalidInputError
+        For a step that is not positive, a batch below 1, or a momentum outside [0, 1).
+
+    References
+    ----------
+    Mei, Montanari, Nguyen (2018), eq. 3, without their factor 2.
+
+    Examples
+    --------
+    >>> SGD(step=0.01, batch_size=32, replacement=False)
+    SGD(step=0.01, batch_size=32, replacement=False, momentum=0.0)
+    """
+
+    step: float
+    batch_size: int = 1
+    replacement: bool = True
+    momentum: float = 0.0
+    name: ClassVar[str] = "sgd"
+    state_type: ClassVar[type[SGDState]] = SGDState
+
+    def __post_init__(self) -> None:
+        _check_settings(self.step, self.batch_size, self.momentum)
+
+    def start(self, problem: Problem, measure: ParticleMeasure, seed: int) -> SGDState:
+        """State before the first step.
+
+        Raises
+        ------
+        InvalidInputError
+            If a batch is larger than the data (without replacement), or the
+            temperature is positive.
+        """
+        require_noiseless(problem, self.name)
+        if not self.replacement and self.batch_size > len(problem.data):
+            raise InvalidInputError(
+                f"batch_size must be at most the number of points, {len(problem.data)}, "
+                f"got {self.batch_size}"
+            )
+        return _start(measure, seed)
+
+    def advance(
+        self, problem: Problem, state: SGDState, t: float
+    ) -> tuple[SGDState, ParticleMeasure]:
+        """State and measure after ⌊t / s⌋ steps."""
+        data = problem.data
+        points = len(data)
+        # Without replacement every point is drawn equally often: its weight is restored here.
+        factor = np.ones(points) if self.replacement else points * data.weights
+
+        def batches(first: int, last: int) -> tuple[Float64Array, Float64Array, Float64Array]:
+            shape = (last - first, self.batch_size)
+            draws = slice(first * self.batch_size, last * self.batch_size)
+            drawn = _draw if self.replacement else _shuffle
+            index = drawn(draws, state.seed, data.weights).reshape(shape)
+            return data.inputs[index], data.targets[index], factor[index] / self.batch_size
+
+        return _descend(self, problem, state, t, batches)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary with the name and every setting."""
+        return settings_to_dict(self)
+
+
+@dataclass(frozen=True)
+class OnlineSGD:
+    """One-pass gradient descent: every batch is drawn afresh from a distribution.
+
+    The steps are those of `SGD`. The data of the problem serve for measuring the risk
+    only; training never sees them.
+
+    Parameters
+    ----------
+    step : float
+        s > 0.
+    distribution : DataDistribution or dict
+        Law of the data.
+    batch_size : int
+        Points in a batch.
+    momentum : float
+        As in `SGD`.
+
+    Raises
+    ------
+    InvalidInputError
+        As in `SGD`; `start` raises it if the distribution does not fit the problem.
+
+    Examples
+    --------
+    >>> from meanfield.distributions import IsotropicGaussians
+    >>> OnlineSGD(1e-3, IsotropicGaussians(dim=4, delta=0.5)).batch_size
+    1
+    """
+
+    step: float
+    distribution: DataDistribution
+    batch_size: int = 1
+    momentum: float = 0.0
+    name: ClassVar[str] = "online-sgd"
+    state_type: ClassVar[type[SGDState]] = SGDState
+
+    def __post_init__(self) -> None:
+        _check_settings(self.step, self.batch_size, self.momentum)
+        object.__setattr__(self, "distribution", distribution_from_dict(self.distribution))
+
+    def start(self, problem: Problem, measure: ParticleMeasure, seed: int) -> SGDState:
+        """State before the first step.
+
+        Raises
+        ------
+        InvalidInputError
+            If the distribution does not fit the neuron or the loss.
+        """
+        require_noiseless(problem, self.name)
+        if self.distribution.inputs != problem.neuron.inputs:
+            raise InvalidInputError(
+                f"the distribution has {self.distribution.inputs} inputs but the neuron has "
+                f"inputs={problem.neuron.inputs}"
+            )
+        _, targets = self.distribution.sample(16, np.random.default_rng(0))
+        problem.loss.check_targets(targets, problem.neuron.outputs)
+        return _start(measure, seed)
+
+    def advance(
+        self, problem: Problem, state: SGDState, t: float
+    ) -> tuple[SGDState, ParticleMeasure]:
+        """State and measure after ⌊t / s⌋ steps."""
+        size, block_steps = self.batch_size, _block_steps(self.batch_size)
+
+        def batches(first: int, last: int) -> tuple[Float64Array, Float64Array, Float64Array]:
+            generator = _generator(state.seed, first // block_steps)
+            drawn = self.distribution.sample(block_steps * size, generator)
+            inside = slice(first % block_steps, first % block_steps + last - first)
+            inputs, targets = (
+                array.reshape(block_steps, size, array.shape[1])[inside] for array in drawn
+            )
+            return inputs, targets, np.full((last - first, size), 1.0 / size)
+
+        return _descend(self, problem, state, t, batches)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary with the name and every setting."""
+        return settings_to_dict(self)
+
+
+def _check_settings(step: float, batch_size: int, momentum: float) -> None:
+    as_number("step", step, "positive")
+    as_count("batch_size", batch_size)
+    if not 0.0 <= as_number("momentum", momentum) < 1.0:
+        raise InvalidInputError(f"momentum must be in [0, 1), got {momentum}")
+
+
+def _start(measure: ParticleMeasure, seed: int) -> SGDState:
+    positions = measure.positions
+    return SGDState(positions, np.zeros_like(positions), measure.weights, 0, seed)
+
+
+def _block_steps(batch_size: int) -> int:
+    return max(1, _POINTS_PER_BLOCK // batch_size)
+
+
+def _generator(seed: int, block: int) -> np.random.Generator:
+    """Generator of one block of batches, independent of all others."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, block)))
+
+
+def _draw(draws: slice, seed: int, weights: Float64Array) -> IntArray:
+    """Independent draws number draws.start … draws.stop − 1."""
+    points, parts = len(weights), []
+    uniform = bool(np.ptp(weights) <= 1e-12 * weights[0])
+    for block in range(draws.start // _POINTS_PER_BLOCK, -(-draws.stop // _POINTS_PER_BLOCK)):
+        generator = _generator(seed, block)
+        if uniform:
+            parts.append(generator.integers(points, size=_POINTS_PER_BLOCK))
+        else:
+            parts.append(generator.choice(points, size=_POINTS_PER_BLOCK, p=weights))
+    first = draws.start - draws.start // _POINTS_PER_BLOCK * _POINTS_PER_BLOCK
+    return np.concatenate(parts)[first : first + draws.stop - draws.start]
+
+
+def _shuffle(draws: slice, seed: int, weights: Float64Array) -> IntArray:
+    """Draws of an endless row of epochs, each a random order of all points."""
+    points = len(weights)
+    epochs = range(draws.start // points, -(-draws.stop // points))
+    orders = [_generator(seed, epoch).permutation(points) for epoch in epochs]
+    first = draws.start - epochs.start * points
+    return np.concatenate(orders)[first : first + draws.stop - draws.start]
+
+
+def _descend(
+    solver: SGD | OnlineSGD, problem: Problem, state: SGDState, t: float, batches: Batches
+) -> tuple[SGDState, ParticleMeasure]:
+    """Make the steps up to time `t`, block by block of batches."""
+    target = int(np.floor(t / solver.step * (1.0 + 1e-12) + 1e-9))
+    positions, momenta = state.positions.copy(), state.momenta.copy()
+    block, done = _block_steps(solver.batch_size), state.steps
+    sweep = _compiled_steps(solver, problem, positions, momenta, state.masses)
+    while done < target:
+        last = min(target, (done // block + 1) * block)
+        sweep(*batches(done, last))
+        done = last
+        if not np.isfinite(positions).all():
+            raise DivergenceError(
+                f"gradient descent left the finite numbers before t = {done * solver.step:.6g}; "
+                f"try a smaller step (it is {solver.step:g})",
+                state.steps * solver.step,
+            )
+    state = replace(state, positions=positions, momenta=momenta, steps=done)
+    return state, ParticleMeasure(positions, state.masses)
+
+
+def _compiled_steps(
+    solver: SGD | OnlineSGD,
+    problem: Problem,
+    positions: FloatArray,
+    momenta: FloatArray,
+    masses: Float64Array,
+) -> Callable[[Array, Array, Array], None]:
+    """A function that makes one step a batch, changing positions and momenta in place."""
+    from meanfield.kernels.two_layer import tile_shape
+
+    neuron, dtype = problem.neuron, positions.dtype
+    activation = neuron.activation
+    rows, columns = tile_shape(solver.batch_size)
+    scratch = np.empty(3 * rows * columns, dtype)
+    ridge = problem.ridge.coefficients(neuron)
+    typed_masses = masses.astype(dtype)
+    tape = new_tape(len(positions) * solver.batch_size, dtype)
+
+    def sweep(inputs: Array, targets: Array, factors: Array) -> None:
+        ones = np.ones((*inputs.shape[:2], int(neuron.bias)))
+        points = np.ascontiguousarray(np.concatenate([inputs, ones], axis=2), dtype=dtype)
+        with single_threaded_blas():
+            activation.kernels.sgd_steps(
+                positions, momenta, typed_masses, neuron.outer_columns,
+                points, np.ascontiguousarray(targets), np.ascontiguousarray(factors),
+                float(solver.step), float(solver.momentum), ridge, float(problem.scale),
+                activation.code, activation.parameter_array,
+                problem.loss.code, problem.loss.threshold,
+                neuron.outputs, rows, columns, scratch, *tape,
+            )  # fmt: skip
+
+    return sweep

@@ -1,0 +1,120 @@
+"""Exact solutions: each with its formula, its source, and where it holds.
+
+Notation: A = Σ_j p_j x_j², B = Σ_j p_j x_j y_j for data on the line; squared loss ½ |f − y|².
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from meanfield.datasets import Dataset
+from meanfield.neurons import Neuron
+from meanfield.problem import Problem
+from meanfield.typing import Float64Array
+
+
+def line_data(points: int = 9, seed: int = 3) -> Dataset:
+    """Noisy data on the line with unequal weights."""
+    rng = np.random.default_rng(seed)
+    x = np.linspace(-1.0, 1.5, points)
+    weights = rng.random(points) + 0.5
+    return Dataset(x, 0.7 * x + 0.3 * rng.standard_normal(points), weights / weights.sum())
+
+
+@dataclass(frozen=True)
+class LinearNeuron:
+    """Φ = w x: all particles shift by m_t − m_0, m_t = m* + (m_0 − m*) e^{−At}, m* = B/A.
+
+    Exact for every number of particles, with m_0 the mean of the measure itself.
+    """
+
+    data: Dataset
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(Neuron(1, activation="linear", outer="fixed", bias=False), self.data)
+
+    @property
+    def curvature(self) -> float:
+        return float(self.data.weights @ self.data.inputs[:, 0] ** 2)
+
+    @property
+    def limit(self) -> float:
+        return float(
+            self.data.weights @ (self.data.inputs[:, 0] * self.data.targets[:, 0]) / self.curvature
+        )
+
+    def mean(self, mean_0: float, t: float) -> float:
+        return self.limit + (mean_0 - self.limit) * np.exp(-self.curvature * t)
+
+    def positions(self, start: Float64Array, weights: Float64Array, t: float) -> Float64Array:
+        mean_0 = float(weights @ start[:, 0])
+        return start + self.mean(mean_0, t) - mean_0
+
+
+@dataclass(frozen=True)
+class QuadraticNeuron:
+    """Φ = w² x²: S_t = S* / (1 + (S*/S_0 − 1) e^{−4 B₂ t}), w_t = w_0 √(S_t/S_0).
+
+    S is the second moment of the measure, B₂ = Σ p x² y, S* = B₂ / Σ p x⁴; exact for
+    every number of particles, for B₂ > 0.
+    """
+
+    data: Dataset
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(Neuron(1, activation="square", outer="fixed", bias=False), self.data)
+
+    @property
+    def drive(self) -> float:
+        return float(self.data.weights @ (self.data.inputs[:, 0] ** 2 * self.data.targets[:, 0]))
+
+    @property
+    def limit(self) -> float:
+        return self.drive / float(self.data.weights @ self.data.inputs[:, 0] ** 4)
+
+    def second_moment(self, second_moment_0: float, t: float) -> float:
+        decay = np.exp(-4.0 * self.drive * t)
+        return self.limit / (1.0 + (self.limit / second_moment_0 - 1.0) * decay)
+
+    def positions(self, start: Float64Array, weights: Float64Array, t: float) -> Float64Array:
+        moment = float(weights @ start[:, 0] ** 2)
+        return np.asarray(start * np.sqrt(self.second_moment(moment, t) / moment))
+
+
+@dataclass(frozen=True)
+class ProductNeuron:
+    """Φ = a w x: a ± w = e^{∓ρ} (a_0 ± w_0), ρ' = A (P_0 e^{−2ρ} − Q_0 e^{2ρ})/4 − B.
+
+    P_0 = ⟨(a + w)²⟩, Q_0 = ⟨(a − w)²⟩ at time 0; a² − w² of each particle is conserved.
+    """
+
+    data: Dataset
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(Neuron(1, activation="linear", bias=False), self.data)
+
+    def positions(self, start: Float64Array, weights: Float64Array, t: float) -> Float64Array:
+        x, y = self.data.inputs[:, 0], self.data.targets[:, 0]
+        curvature = float(self.data.weights @ x**2)
+        drive = float(self.data.weights @ (x * y))
+        plus, minus = start[:, 0] + start[:, 1], start[:, 0] - start[:, 1]
+        p_0, q_0 = float(weights @ plus**2), float(weights @ minus**2)
+
+        def slope(_: float, rho: Float64Array) -> Float64Array:
+            return curvature * (p_0 * np.exp(-2 * rho) - q_0 * np.exp(2 * rho)) / 4 - drive
+
+        rho = solve_ivp(slope, (0.0, t), [0.0], rtol=1e-13, atol=1e-14, method="DOP853").y[0, -1]
+        plus, minus = np.exp(-rho) * plus, np.exp(rho) * minus
+        return np.stack([(plus + minus) / 2, (plus - minus) / 2], axis=1)
+
+
+def quadratic_data(points: int = 9) -> Dataset:
+    """Data for which the drive B₂ of `QuadraticNeuron` is positive."""
+    x = np.linspace(0.2, 1.4, points)
+    return Dataset(x, 1.0 + 0.5 * np.sin(5.0 * x))

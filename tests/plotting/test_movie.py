@@ -1,0 +1,147 @@
+"""Movies: files that play, and what happens without ffmpeg."""
+
+from __future__ import annotations
+
+import gc
+import re
+import subprocess
+
+import matplotlib as mpl
+import pytest
+from matplotlib.animation import FuncAnimation
+from pictured_runs import in_many_dimensions, on_the_line, on_the_plane, shorten
+from PIL import Image
+
+from meanfield.errors import FileError, InvalidInputError
+from meanfield.plotting import animate, movie
+from meanfield.plotting.movie import find_ffmpeg
+
+QUICK = {"fps": 10, "seconds": 0.6, "dpi": 40}
+
+
+def test_a_gif_has_its_pictures_and_stands_still_at_the_ends(tmp_path):
+    path = animate(on_the_line(), tmp_path / "run.gif", **QUICK)
+    with Image.open(path) as image:
+        durations = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            durations.append(image.info["duration"])
+        assert image.size == (384, 216)
+    assert durations == [600, 100, 100, 100, 100, 1600]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(find_ffmpeg() is None, reason="needs ffmpeg")
+def test_an_mp4_plays_everywhere(tmp_path):
+    path = animate(on_the_plane(), tmp_path / "run.mp4", fps=10, seconds=0.6, dpi=41)
+    command = [str(find_ffmpeg()), "-i", str(path), "-map", "0:v", "-f", "null", "-"]
+    report = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert "h264" in report
+    assert "yuv420p" in report
+    width, height = map(int, re.search(r"(\d{3})x(\d{3})", report).groups())
+    assert (width % 2, height % 2) == (0, 0)
+    # 6 pictures, 5 for the start and 15 for the end standing still
+    assert "frame=   26" in report
+
+
+def test_a_html_movie_needs_nothing_from_the_net(tmp_path):
+    path = animate(on_the_line(), tmp_path / "run.html", **QUICK)
+    page = path.read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.count("data:image/png;base64") == 6
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_without_a_path_there_is_an_animation_for_the_notebook():
+    animation = animate(in_many_dimensions(), **QUICK)
+    assert isinstance(animation, FuncAnimation)
+    assert "data:image/png;base64" in animation._repr_html_()
+
+
+def test_without_ffmpeg_an_mp4_becomes_a_gif_with_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(movie, "find_ffmpeg", lambda: None)
+    with pytest.warns(UserWarning, match=r"pip install \"meanfield-flow\[video\]\""):
+        path = animate(on_the_line(), tmp_path / "run.mp4", **QUICK)
+    assert path == tmp_path / "run.gif"
+    with Image.open(path) as image:
+        assert image.n_frames == 6
+
+
+def test_ffmpeg_is_found_in_settings_on_the_path_or_in_its_package(monkeypatch):
+    with mpl.rc_context({"animation.ffmpeg_path": "/bin/sh"}):
+        assert find_ffmpeg() == "/bin/sh"
+    monkeypatch.setattr(movie.shutil, "which", lambda name: None)
+    monkeypatch.setattr(movie, "import_module", lambda name: pytest.importorskip(name))
+    assert find_ffmpeg() is not None
+
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(movie, "import_module", missing)
+    assert find_ffmpeg() is None
+
+
+def test_a_broken_ffmpeg_is_a_clear_error_and_leaves_nothing(tmp_path, monkeypatch):
+    broken = tmp_path / "ffmpeg"
+    broken.write_text("#!/bin/sh\ncat > /dev/null\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(movie, "find_ffmpeg", lambda: str(broken))
+    with pytest.raises(FileError, match="ffmpeg could not write"):
+        animate(on_the_line(), tmp_path / "run.mp4", **QUICK)
+    assert list(tmp_path.iterdir()) == [broken]
+
+
+def test_progress_is_shown_on_standard_error(tmp_path, capsys):
+    animate(on_the_line(), tmp_path / "run.gif", progress=True, **QUICK)
+    shown = capsys.readouterr()
+    assert "movie" in shown.err
+    assert shown.out == ""
+
+
+def test_a_run_of_one_frame_is_a_movie_of_one_picture(tmp_path):
+    path = animate(shorten(on_the_line(), 1), tmp_path / "run.gif", **QUICK)
+    with Image.open(path) as image:
+        assert image.n_frames == 1
+
+
+def test_an_existing_movie_is_not_overwritten_silently(tmp_path):
+    (tmp_path / "run.gif").write_text("precious")
+    with pytest.raises(FileError, match="exists already"):
+        animate(on_the_line(), tmp_path / "run.gif", **QUICK)
+    animate(on_the_line(), tmp_path / "run.gif", force=True, **QUICK)
+    assert (tmp_path / "run.gif").read_bytes().startswith(b"GIF")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "sentence"),
+    [
+        ("run.avi", {}, r"must end in .mp4, .gif, .html, got the suffix '.avi'"),
+        ("run.gif", {"fps": 0}, "fps must be an integer >= 1"),
+        ("run.gif", {"seconds": -1.0}, "seconds must be a positive finite number"),
+        ("run.gif", {"dpi": 0}, "dpi must be a positive finite number"),
+    ],
+)
+def test_mistakes_are_answered_by_one_sentence(tmp_path, name, settings, sentence):
+    with pytest.raises(InvalidInputError, match=sentence):
+        animate(on_the_line(), tmp_path / name, **settings)
+
+
+def test_a_run_without_frames_is_a_clear_error(tmp_path):
+    with pytest.raises(InvalidInputError, match="no frames yet"):
+        animate(shorten(on_the_line(), 0), tmp_path / "run.gif")
+
+
+def test_no_figure_stays_in_the_state_of_pyplot(tmp_path):
+    from matplotlib import pyplot
+
+    animate(on_the_line(), tmp_path / "run.gif", **QUICK)
+    gc.collect()
+    assert pyplot.get_fignums() == []
+
+
+def test_the_paper_of_a_gif_is_white(tmp_path):
+    path = animate(on_the_plane(), tmp_path / "run.gif", **QUICK)
+    with Image.open(path) as image:
+        for number in range(image.n_frames):
+            image.seek(number)
+            assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)

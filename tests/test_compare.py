@@ -1,0 +1,241 @@
+"""Widths against the limit, where the law of every width is known exactly.
+
+Linear neuron (oracle O1): f_N − f = x δ e^{−At} with δ ~ N(0, s²/N) the error of the mean
+of the initial weights. Started at the minimum, the risk gap is A δ² e^{−2At} / 2.
+Quadratic neuron (O2): f_N − f = x² (S_N(t) − S(t)) with S_N(0) = S_0 χ²_N / N.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from oracles import LinearNeuron, QuadraticNeuron, line_data, quadratic_data
+from scipy.integrate import quad
+from scipy.stats import gamma
+
+from meanfield.compare import compare
+from meanfield.datasets import Dataset
+from meanfield.distributions import IsotropicGaussians
+from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.experiment import Experiment
+from meanfield.measures import Gaussian
+from meanfield.neurons import Neuron
+from meanfield.problem import Problem
+from meanfield.replica import Replica, find_limit, measure_replica
+from meanfield.solvers.particle_flow import ParticleFlow
+from meanfield.solvers.sgd import SGD, OnlineSGD
+from meanfield.study import Study
+
+WIDTHS = (64, 128, 256, 512, 1024)
+LINEAR = LinearNeuron(line_data())
+QUADRATIC = QuadraticNeuron(quadratic_data())
+SOLVERS = {"particle-flow": ParticleFlow(), "sgd": SGD(step=0.05)}
+
+
+def experiment_of(name, problem, initial, **changes):
+    settings = {"save_at": np.linspace(0.0, 1.0, 11), "solvers": SOLVERS, **changes}
+    return Experiment(name, problem, initial, 100, **settings)
+
+
+LINE = experiment_of("linear neuron", LINEAR.problem, Gaussian(1, mean=LINEAR.limit))
+PARABOLA = experiment_of(
+    "quadratic neuron", QUADRATIC.problem, Gaussian(1, std=float(np.sqrt(QUADRATIC.limit)))
+)
+
+
+@pytest.fixture(scope="module")
+def linear_study():
+    return compare(LINE, WIDTHS, seeds=100)
+
+
+@pytest.fixture(scope="module")
+def quadratic_study():
+    return compare(PARABOLA, WIDTHS, seeds=100)
+
+
+@pytest.fixture(scope="module")
+def small_study():
+    return compare(LINE, (8, 32), seeds=6, reference=256)
+
+
+# -- the exact laws of finite width --------------------------------------------------------
+
+
+def test_function_distance_closes_with_slope_minus_one_half(linear_study, quadratic_study):
+    for study in (linear_study, quadratic_study):
+        rate = study.rates["function_distance"]
+        assert rate.consistent, str(rate)
+        # 100 seeds of a half-normal over 4 octaves: the slope's error is below 0.03.
+        assert rate.upper - rate.lower < 0.15
+
+
+def test_risk_gap_closes_with_slope_minus_one(linear_study, quadratic_study):
+    for study in (linear_study, quadratic_study):
+        rate = study.rates["risk_gap"]
+        assert rate.consistent, str(rate)
+        assert rate.resolved
+        assert rate.upper - rate.lower < 0.3
+
+
+def test_linear_neuron_has_the_exact_constants(linear_study):
+    decay = np.exp(-2.0 * LINEAR.curvature * linear_study.times)
+    squared = LINEAR.curvature * decay / np.array(WIDTHS)[:, None]
+    value, error = linear_study.values("function_distance")
+    assert np.all(np.abs(value - np.sqrt(squared)) < 4 * error)
+    value, error = linear_study.values("risk_gap")
+    assert np.all(np.abs(value - squared / 2) < 4 * error)
+
+
+def test_quadratic_neuron_has_the_exact_finite_width_law(quadratic_study):
+    limit, fourth = QUADRATIC.limit, QUADRATIC.drive / QUADRATIC.limit
+    for width, count in enumerate(WIDTHS):
+        for frame, t in enumerate(quadratic_study.times):
+            moment = gamma(count / 2, scale=2 * limit / count)
+
+            def error_squared(start, t=t, moment=moment):
+                return (QUADRATIC.second_moment(start, t) - limit) ** 2 * moment.pdf(start)
+
+            ends = moment.ppf([1e-12, 1 - 1e-12])
+            squared = fourth * quad(error_squared, *ends, limit=200)[0]
+            value, error = (x[width, frame] for x in quadratic_study.values("function_distance"))
+            assert abs(value - np.sqrt(squared)) < 4 * error
+            value, error = (x[width, frame] for x in quadratic_study.values("risk_gap"))
+            assert abs(value - squared / 2) < 4 * error
+
+
+def test_networks_start_like_iid_samples_of_the_limit(quadratic_study):
+    excess, error = quadratic_study.excess()
+    assert np.all(np.abs(excess[:, 0]) < 4 * error[:, 0])
+
+
+def test_a_finite_step_leaves_an_error_that_width_does_not_remove():
+    study = compare(LINE, (64, 256, 1024), seeds=20, solver="sgd")
+    rate = study.rates["function_distance"]
+    assert rate.lower > -0.5
+    assert str(rate).endswith("not consistent with −1/2")
+
+
+# -- randomness ----------------------------------------------------------------------------
+
+
+def test_same_seed_same_bits(small_study):
+    again = compare(LINE, (8, 32), seeds=6, reference=256)
+    other = compare(LINE, (8, 32), seeds=6, reference=256, seed=1)
+    for name, values in small_study.samples.items():
+        np.testing.assert_array_equal(values, again.samples[name])
+        assert not np.array_equal(values, other.samples[name])
+
+
+def test_more_widths_or_seeds_change_no_other_network(small_study):
+    more = compare(LINE, (4, 8, 16, 32), seeds=9, reference=256)
+    for name, values in small_study.samples.items():
+        np.testing.assert_array_equal(values, more.samples[name][[1, 3], :6])
+
+
+@pytest.mark.parametrize("solver", ["particle-flow", "sgd"])
+def test_a_replica_gives_the_same_bits_alone_in_any_order_and_pickled(solver):
+    study = compare(LINE, (8, 32), seeds=3, reference=256, solver=solver)
+    limit = find_limit(
+        LINE, ParticleFlow(), particles=256, times=study.times, widths=(8, 32),
+        projections=64, seed=0,
+    )  # fmt: skip
+    for width, number in [(1, 2), (0, 1), (1, 0), (0, 2)]:
+        replica = Replica(
+            LINE.problem, LINE.initial, SOLVERS[solver], int(study.particles[width]), 0, number
+        )
+        found = measure_replica(*pickle.loads(pickle.dumps((replica, limit))))
+        for name, values in found.items():
+            np.testing.assert_array_equal(values, study.samples[name][width, number])
+
+
+# -- what is measured, and against what ----------------------------------------------------
+
+
+def test_default_times_are_five_telling_frames():
+    np.testing.assert_array_equal(
+        compare(LINE, (4, 8), seeds=2, reference=16).times, LINE.save_at[[0, 1, 2, 5, 10]]
+    )
+
+
+def test_reference_is_a_power_of_two_sixteen_times_wider(linear_study, small_study):
+    assert linear_study.settings["reference"]["particles"] == 16384
+    assert small_study.settings["reference"]["particles"] == 256
+    assert compare(LINE, (4, 8), seeds=2, times=1.0).settings["reference"]["particles"] == 4096
+
+
+def test_reference_is_the_exact_limit(linear_study):
+    # A Sobol sample of 16384 normals has a mean within 1e-4; its risk is quadratic in that.
+    exact = LINEAR.problem.risk(replace(LINE, sampling="sobol").start(2**14))
+    np.testing.assert_allclose(linear_study.reference["risk"], exact, atol=1e-8)
+
+
+def test_one_pass_descent_is_its_own_reference(tmp_path):
+    problem = Problem(Neuron(2), Dataset(np.eye(2), [1.0, -1.0]))
+    online = OnlineSGD(0.05, IsotropicGaussians(dim=2, delta=0.5))
+    experiment = experiment_of("online", problem, Gaussian(4), solvers={"online-sgd": online})
+    study = compare(experiment, (4, 8), seeds=2, reference=64)
+    assert study.settings["reference"]["solver"]["name"] == "online-sgd"
+    assert Study.open(study.save(tmp_path / "study.h5")).settings == study.settings
+
+
+def test_accuracy_is_recorded_for_held_out_labels(tmp_path):
+    data = Dataset(np.array([[-1.0], [1.0]]), np.array([-1.0, 1.0]))
+    problem = Problem(Neuron(1), data, loss="logistic")
+    experiment = experiment_of("labels", problem, Gaussian(3), test=data)
+    study = compare(experiment, (32, 64), seeds=2, reference=256, times=1.0)
+    assert study.samples["test_accuracy"].shape == (2, 2, 1)
+    assert set(study.samples["test_accuracy"].ravel()) <= {0.0, 0.5, 1.0}
+    opened = Study.open(study.save(tmp_path / "study.h5"))
+    np.testing.assert_array_equal(
+        opened.reference["test_accuracy"], study.reference["test_accuracy"]
+    )
+
+
+def test_progress_goes_to_standard_error(capsys):
+    compare(LINE, (4, 8), seeds=2, reference=16, progress=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "networks" in captured.err
+
+
+# -- bad input -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("particles", "options", "message"),
+    [
+        ((64,), {}, "at least two widths, got 64"),
+        ((), {}, "at least two widths, got none"),
+        ((64, 16), {}, "widths must increase, got 64, 16"),
+        ((16, 16), {}, "widths must increase"),
+        ((0, 16), {}, "particles must be an integer >= 1, got 0"),
+        ((16, 32.5), {}, "particles must be an integer >= 1, got 32.5"),
+        (64, {}, "sequence of widths such as"),
+        ((16, 64), {"seeds": 1}, "seeds must be an integer >= 2, got 1"),
+        ((16, 64), {"reference": 64}, r"more particles than the widest network \(64\)"),
+        ((16, 64), {"reference": "grid"}, "reference must be an integer >= 1, got 'grid'"),
+        ((16, 64), {"solver": "sdg"}, "unknown solver of linear neuron 'sdg'; did you mean 'sgd'"),
+        ((16, 64), {"times": [0.0, 2.0]}, r"within the experiment's \[0, 1\], got 0, 2"),
+        ((16, 64), {"times": [0.5, 0.1]}, "times must increase"),
+        ((16, 64), {"times": 0.0}, "at least one time after 0"),
+        ((16, 64), {"seed": -1}, "seed must be an integer >= 0"),
+        ((16, 64), {"projections": 0}, "projections must be an integer >= 1"),
+    ],
+)
+def test_bad_input_is_answered_by_one_sentence(particles, options, message):
+    with pytest.raises(InvalidInputError, match=message):
+        compare(LINE, particles, **options)
+
+
+def test_a_network_that_diverges_is_named():
+    with pytest.raises(DivergenceError, match=r"network with N = 4, seed number 0: .*step"):
+        compare(
+            replace(PARABOLA, save_at=np.array([0.0, 100.0])),
+            (4, 8),
+            seeds=2,
+            reference=16,
+            solver=SGD(step=10.0),
+        )
