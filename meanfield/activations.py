@@ -113,7 +113,7 @@ class Activation:
         return specialise.custom_kernels(*self.functions)
 
     @cached_property
-    def scalar_functions(self) -> tuple[ScalarFunction, ScalarFunction]:
+    def scalar_functions(self) -> tuple[Any, Any]:
         """Two numba-compiled functions of a float: σ and σ'."""
         import numba
 
@@ -273,9 +273,9 @@ def _check_derivative(activation: Activation) -> None:
         raise InvalidInputError(
             f"numba cannot compile the activation {activation.name!r}: {reason}"
         ) from None
-    error = np.abs(slopes - differences)
-    worst = int(np.argmax(np.where(np.isnan(error), np.inf, error)))
-    if not error[worst] <= 1e-4 * (1.0 + abs(differences[worst])):
+    deviation = np.abs(slopes - differences)
+    worst = int(np.argmax(np.where(np.isnan(deviation), np.inf, deviation)))
+    if not deviation[worst] <= 1e-4 * (1.0 + abs(differences[worst])):
         raise InvalidInputError(
             f"the derivative of the activation {activation.name!r} is {slopes[worst]:.6g} at "
             f"z = {points[worst]:.4g}, but differences of its value give {differences[worst]:.6g}"

@@ -88,11 +88,14 @@ class Dataset:
     @classmethod
     def from_dict(cls, described: Mapping[str, Any]) -> Dataset:
         """Dataset from the dictionary that `to_dict` makes."""
-        return cls(described["inputs"], described["targets"], described.get("weights"))
+        return cls(described["inputs"], described["targets"], described.get("weights"))  # type: ignore[arg-type]
 
     @classmethod
     def load(
-        cls, path: str | Path, inputs: str | list[str] = "inputs", targets: str | list[str] = "targets"
+        cls,
+        path: str | Path,
+        inputs: str | list[str] = "inputs",
+        targets: str | list[str] = "targets",
     ) -> Dataset:
         """Read a data set from a ``.npz`` or ``.csv`` file.
 

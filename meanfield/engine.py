@@ -153,7 +153,7 @@ class Engine:
             )  # fmt: skip
 
         self._sweep(work, len(positions))
-        total = parts[0]
+        total: Float64Array = parts[0]
         for part in parts[1:]:
             total += part
         return total
@@ -184,9 +184,7 @@ class Engine:
         kernel = self.neuron.activation.kernels.write_potentials
 
         def work(group: slice, scratch: Array) -> None:
-            kernel(
-                positions[group], *common, self.rows, self.columns, scratch, result[group]
-            )
+            kernel(positions[group], *common, self.rows, self.columns, scratch, result[group])
 
         common = self._common(covector)
         self._sweep(work, len(positions))
@@ -232,5 +230,7 @@ class Engine:
                 for group in remaining:
                     work(group, scratch)
 
-            for done in [_pool(os.getpid()).submit(worker, self._scratch[t]) for t in range(threads)]:
+            for done in [
+                _pool(os.getpid()).submit(worker, self._scratch[t]) for t in range(threads)
+            ]:
                 done.result()

@@ -102,9 +102,9 @@ class Loss:
             If the loss has no labels.
         """
         if self.name == "logistic":
-            return np.where(outputs[:, 0] >= 0.0, 1, -1).astype(np.int64)
+            return np.asarray(np.where(outputs[:, 0] >= 0.0, 1, -1), dtype=np.int64)
         if self.name == "cross_entropy":
-            return np.argmax(outputs, axis=1).astype(np.int64)
+            return np.asarray(np.argmax(outputs, axis=1), dtype=np.int64)
         raise InvalidInputError(f"the {self.name} loss has no labels to compare with")
 
     def check_targets(self, targets: Float64Array, outputs: int) -> None:
@@ -195,9 +195,7 @@ def loss_from_dict(described: Mapping[str, Any] | str | Loss) -> Loss:
     if isinstance(described, str):
         return losses[described]
     if not isinstance(described, Mapping):
-        raise InvalidInputError(
-            f"loss must be a name, a dictionary or a Loss, got {described!r}"
-        )
+        raise InvalidInputError(f"loss must be a name, a dictionary or a Loss, got {described!r}")
     loss = losses[described.get("name", "")]
     known = ("name", "threshold") if loss.name == "huber" else ("name",)
     for setting in described:

@@ -72,7 +72,7 @@ class ParticleMeasure:
     @property
     def dim(self) -> int:
         """Number p of parameters of a particle."""
-        return self.positions.shape[1]
+        return int(self.positions.shape[1])
 
     @property
     def is_uniform(self) -> bool:

@@ -17,7 +17,7 @@ from meanfield.losses import Loss, loss_from_dict
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.regularizers import Ridge, ridge_from_dict
-from meanfield.typing import Float64Array, FloatArray
+from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["Problem"]
 
@@ -199,7 +199,7 @@ class Problem:
         covector = self.covector(self.outputs(measure))
         positions = where.positions
         ridge = 0.5 * np.square(positions, dtype=np.float64) @ self.ridge.coefficients(self.neuron)
-        return self._engine(positions.dtype).potentials(positions, covector) + ridge
+        return np.asarray(self._engine(positions.dtype).potentials(positions, covector) + ridge)
 
     def velocity(self, measure: ParticleMeasure) -> FloatArray:
         """Velocity −∇Ψ(θ_i; μ) of each particle, shape (N, p).
@@ -239,7 +239,7 @@ class Problem:
         sums, gradients = self._engine(positions.dtype).velocity_pass(
             positions, masses, lambda sums: self.covector(self.scale * sums)
         )
-        coefficients = self.ridge.coefficients(self.neuron).astype(positions.dtype)
+        coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
         if coefficients.any():
             gradients += coefficients * positions
         return np.negative(gradients, out=gradients), self.scale * sums
@@ -249,10 +249,6 @@ class Problem:
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: copies and pickles carry no buffers."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Engines hold scratch memory that a copy makes for itself.
-        return {key: value for key, value in self.__dict__.items() if key != "_engines"}
 
     def _engine(self, dtype: Any) -> Engine:
         name = np.dtype(dtype).name

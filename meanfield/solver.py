@@ -91,7 +91,7 @@ def state_from_arrays(state_type: type[State], arrays: Mapping[str, Any]) -> Sta
     kinds = {"int": int, "float": float}
     return state_type(
         **{
-            entry.name: kinds.get(str(entry.type), np.asarray)(arrays[entry.name])  # type: ignore[operator]
+            entry.name: kinds.get(str(entry.type), np.asarray)(arrays[entry.name])
             for entry in fields(state_type)  # type: ignore[arg-type]
         }
     )

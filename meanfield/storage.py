@@ -119,9 +119,7 @@ class HDF5Store:
     def __init__(self, path: str | Path, force: bool = False) -> None:
         self.path = Path(path)
         if self.path.exists() and not force:
-            raise FileError(
-                f"{self.path} exists already; use --force (force=True) to overwrite it"
-            )
+            raise FileError(f"{self.path} exists already; use --force (force=True) to overwrite it")
         if not self.path.absolute().parent.is_dir():
             raise FileError(f"there is no folder {self.path.absolute().parent} to write to")
         if self.path.is_dir():

@@ -31,11 +31,23 @@ class Source(Protocol):
     """Where a trajectory reads from."""
 
     path: Path | None
-    committed: int
-    status: str
-    reason: str
     created: str
     versions: dict[str, str]
+
+    @property
+    def committed(self) -> int:
+        """Number of committed frames."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """How the run ended, or that it is running."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it ended so."""
+        ...
 
     def header(self) -> Header:
         """What the run is."""
@@ -340,7 +352,9 @@ class Trajectory:
                 for name, values in self._scalars.items()
             ]
         if self.path:
-            versions = ", ".join(f"{name} {number}" for name, number in self._source.versions.items())
+            versions = ", ".join(
+                f"{name} {number}" for name, number in self._source.versions.items()
+            )
             rows += [("created", self._source.created), ("versions", versions)]
             rows += [("file", f"{self.path} ({self.path.stat().st_size / 1e6:.1f} MB)")]
         return rows

@@ -237,7 +237,7 @@ class ParticleFlow:
 def _combine(
     positions: FloatArray, h: float, coefficients: Float64Array, stages: Array
 ) -> FloatArray:
-    """positions + h Σ_i c_i k_i, stage by stage in order, in the dtype of the positions."""
+    """Positions + h Σ_i c_i k_i, stage by stage in order, in the dtype of the positions."""
     result = positions.copy()
     for coefficient, stage in zip(coefficients, stages, strict=True):
         if coefficient != 0.0:

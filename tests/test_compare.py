@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from oracles import LinearNeuron, QuadraticNeuron, line_data, quadratic_data
 from scipy.integrate import quad
 from scipy.stats import gamma
 
@@ -28,6 +27,7 @@ from meanfield.replica import Replica, find_limit, measure_replica
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import SGD, OnlineSGD
 from meanfield.study import Study
+from oracles import LinearNeuron, QuadraticNeuron, line_data, quadratic_data
 
 WIDTHS = (64, 128, 256, 512, 1024)
 LINEAR = LinearNeuron(line_data())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from oracles import LinearNeuron, line_data
 
 import meanfield as mf
 from meanfield.datasets import Dataset
@@ -14,6 +13,7 @@ from meanfield.observers import TestRisk
 from meanfield.simulate import resume, simulate
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import SGD
+from oracles import LinearNeuron, line_data
 
 ORACLE = LinearNeuron(line_data())
 START = ParticleMeasure.gaussian(6, 1, seed=0)
@@ -117,7 +117,9 @@ def test_diverging_run_keeps_its_frames(tmp_path):
     path = tmp_path / "run.h5"
     flow = ParticleFlow(method="euler", step=10.0)
     with pytest.raises(DivergenceError, match="smaller step"):
-        simulate(ORACLE.problem, START, flow, t_end=1e4, save_at=np.arange(0, 10001, 10), store=path)
+        simulate(
+            ORACLE.problem, START, flow, t_end=1e4, save_at=np.arange(0, 10001, 10), store=path
+        )
     run = mf.open(path)
     assert run.status == "failed"
     assert "smaller step" in run.reason
@@ -152,13 +154,13 @@ def test_bad_arguments_are_explained(options, message):
 
 
 def test_measure_of_another_dimension_is_refused():
-    with pytest.raises(InvalidInputError, match="particles have 2 parameters, but the neuron has 1"):
+    with pytest.raises(
+        InvalidInputError, match="particles have 2 parameters, but the neuron has 1"
+    ):
         simulate(ORACLE.problem, ParticleMeasure([[0.0, 0.0]]), ParticleFlow(), t_end=1.0)
 
 
 def test_the_package_exports_functions_not_modules():
-    import meanfield.compare
-    import meanfield.simulate
 
     assert callable(mf.simulate)
     assert callable(mf.compare)

@@ -44,34 +44,34 @@ CODES = {
 
 
 @inline
-def relu(z):  # type: ignore[no-untyped-def]
+def relu(z):
     """max(z, 0)."""
     return (0.0 if z <= 0.0 else z), (0.0 if z <= 0.0 else 1.0)
 
 
 @inline
-def leaky_relu(z, slope):  # type: ignore[no-untyped-def]
-    """z for z > 0, slope * z otherwise."""
+def leaky_relu(z, slope):
+    """Z for z > 0, slope * z otherwise."""
     factor = 1.0 if z > 0.0 else slope
     return factor * z, factor
 
 
 @inline
-def tanh(z):  # type: ignore[no-untyped-def]
-    """tanh z = -m / (2 + m) with m = e^{-2|z|} - 1, odd in z."""
+def tanh(z):
+    """Tanh z = -m / (2 + m) with m = e^{-2|z|} - 1, odd in z."""
     m = expm1_minus(-2.0 * abs(z))
     value = math.copysign(m / (2.0 + m), z)
     return value, 1.0 - value * value
 
 
 @inline
-def erf(z):  # type: ignore[no-untyped-def]
+def erf(z):
     """Error function, with slope 2 e^{-z^2} / sqrt(pi)."""
     return math.erf(z), 1.1283791670955126 * exp_minus(-z * z)
 
 
 @inline
-def sigmoid(z):  # type: ignore[no-untyped-def]
+def sigmoid(z):
     """1 / (1 + e^{-z}), without cancellation on either side."""
     e = exp_minus(-abs(z))
     scale = 1.0 / (1.0 + e)
@@ -79,7 +79,7 @@ def sigmoid(z):  # type: ignore[no-untyped-def]
 
 
 @inline
-def softplus(z):  # type: ignore[no-untyped-def]
+def softplus(z):
     """log(1 + e^z) = max(z, 0) + log(1 + e^{-|z|})."""
     e = exp_minus(-abs(z))
     positive = 0.0 if z <= 0.0 else z
@@ -87,39 +87,39 @@ def softplus(z):  # type: ignore[no-untyped-def]
 
 
 @inline
-def gelu(z):  # type: ignore[no-untyped-def]
-    """z P(G <= z) for a standard normal G (the exact form, not the tanh one)."""
+def gelu(z):
+    """Z P(G <= z) for a standard normal G (the exact form, not the tanh one)."""
     below = normal_cdf(z)
     return z * below, below + z * normal_pdf(z)
 
 
 @inline
-def silu(z):  # type: ignore[no-untyped-def]
-    """z sigmoid(z)."""
+def silu(z):
+    """Z sigmoid(z)."""
     value, slope = sigmoid(z)
     return z * value, value + z * slope
 
 
 @inline
-def sin(z):  # type: ignore[no-untyped-def]
-    """sin z."""
+def sin(z):
+    """Sin z."""
     return math.sin(z), math.cos(z)
 
 
 @inline
-def square(z):  # type: ignore[no-untyped-def]
+def square(z):
     """z^2."""
     return z * z, 2.0 * z
 
 
 @inline
-def linear(z):  # type: ignore[no-untyped-def]
-    """z."""
+def linear(z):
+    """Z."""
     return z, 1.0
 
 
 @inline
-def clipped_linear(z, start, stop, low, high):  # type: ignore[no-untyped-def]
+def clipped_linear(z, start, stop, low, high):
     """`low` up to `start`, `high` from `stop` on, linear between."""
     slope = (high - low) / (stop - start)
     value = low + slope * (z - start)
@@ -129,7 +129,7 @@ def clipped_linear(z, start, stop, low, high):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
-def fill_values(code, parameters, z, value):  # type: ignore[no-untyped-def]
+def fill_values(code, parameters, z, value):
     """Write the activation of every element of the flat array `z` into `value`."""
     if code == RELU:
         for i in range(z.size):
@@ -171,7 +171,7 @@ def fill_values(code, parameters, z, value):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
-def fill_pairs(code, parameters, z, value, slope):  # type: ignore[no-untyped-def]
+def fill_pairs(code, parameters, z, value, slope):
     """Write value and slope of every element of `z`; `slope` may be `z` itself."""
     if code == RELU:
         for i in range(z.size):

@@ -22,7 +22,7 @@ CODES = {
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def fill_loss(code, threshold, outputs, targets, values, derivatives):  # type: ignore[no-untyped-def]
+def fill_loss(code, threshold, outputs, targets, values, derivatives):
     """Write l(f_j, y_j) into `values` (n,) and its gradient in f into `derivatives` (n, k)."""
     points, count = outputs.shape
     for j in range(points):

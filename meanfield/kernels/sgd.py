@@ -34,7 +34,7 @@ def sgd_steps(
     scratch,
     values,
     slopes,
-):  # type: ignore[no-untyped-def]
+):
     """Make one gradient step a mini-batch, in place.
 
     `inputs` (steps, batch, q) and `targets` (steps, batch, t) hold one batch a step,

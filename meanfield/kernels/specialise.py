@@ -8,11 +8,11 @@ from typing import Any
 
 import numba
 
-from meanfield.kernels import sgd, two_layer
+from meanfield.kernels import activations, sgd, two_layer
 
 __all__ = ["Kernels", "builtin_kernels", "custom_kernels"]
 
-_OPTIONS = {"error_model": "numpy", "nogil": True}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 
 
 class Kernels:
@@ -34,8 +34,8 @@ class Kernels:
 
 
 _BUILTIN: dict[str, Any] = {
-    "fill_values": two_layer.fill_values,
-    "fill_pairs": two_layer.fill_pairs,
+    "fill_values": activations.fill_values,
+    "fill_pairs": activations.fill_pairs,
     "add_outputs": two_layer.add_outputs,
     "write_gradients": two_layer.write_gradients,
     "write_potentials": two_layer.write_potentials,
@@ -58,12 +58,12 @@ def custom_kernels(value: Callable[..., float], derivative: Callable[..., float]
     derivative = numba.njit(**_OPTIONS)(getattr(derivative, "py_func", derivative))
 
     @numba.njit(**_OPTIONS)
-    def fill_values(code, parameters, z, values):  # type: ignore[no-untyped-def]
+    def fill_values(code, parameters, z, values):
         for i in range(z.size):
             values[i] = value(z[i])
 
     @numba.njit(**_OPTIONS)
-    def fill_pairs(code, parameters, z, values, slopes):  # type: ignore[no-untyped-def]
+    def fill_pairs(code, parameters, z, values, slopes):
         for i in range(z.size):
             values[i], slopes[i] = value(z[i]), derivative(z[i])
 

@@ -32,7 +32,7 @@ def tile_shape(points: int) -> tuple[int, int]:
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _split(positions, masses, outer_columns, outer, inner):  # type: ignore[no-untyped-def]
+def _split(positions, masses, outer_columns, outer, inner):
     """Copy a tile of particles into contiguous outer weights (times mass) and inner ones."""
     for i in range(positions.shape[0]):
         if outer_columns == 0:
@@ -47,7 +47,7 @@ def _split(positions, masses, outer_columns, outer, inner):  # type: ignore[no-u
 def add_outputs(
     positions, masses, outer_columns, inputs, code, parameters,
     rows, columns, scratch, values, slopes, outputs,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Add sum_i m_i Phi(x_j; theta_i) to `outputs` (n, k), float64.
 
     `scratch` needs rows * columns elements of the dtype of `positions`. The tape
@@ -84,7 +84,7 @@ def add_outputs(
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _backpropagate(outer, covector, back, slope):  # type: ignore[no-untyped-def]
+def _backpropagate(outer, covector, back, slope):
     """slope[i, j] *= sum_c a_ic u_jc."""
     size, width = slope.shape
     if covector.shape[1] == 1:
@@ -103,7 +103,7 @@ def _backpropagate(outer, covector, back, slope):  # type: ignore[no-untyped-def
 def write_gradients(
     positions, outer_columns, inputs, covector, code, parameters,
     rows, columns, scratch, values, slopes, gradients,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Write grad_theta sum_j <u_j, Phi(x_j; theta_i)> into `gradients` (N, p).
 
     `covector` is u, (n, k); `scratch` needs 3 * rows * columns elements. The tape, if
@@ -127,7 +127,10 @@ def write_gradients(
             back = scratch[2 * cells : 3 * cells].reshape(size, right - left)
             if values.size > 0:
                 start = first * points + size * left
-                flat_value, flat_slope = values[start : start + cells], slopes[start : start + cells]
+                flat_value, flat_slope = (
+                    values[start : start + cells],
+                    slopes[start : start + cells],
+                )
                 slope = flat_slope.reshape(size, right - left)
             else:
                 flat_value, flat_slope = scratch[cells : 2 * cells], scratch[:cells]
@@ -146,7 +149,7 @@ def write_gradients(
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def write_potentials(
     positions, outer_columns, inputs, covector, code, parameters, rows, columns, scratch, potentials
-):  # type: ignore[no-untyped-def]
+):
     """Write sum_j <u_j, Phi(x_j; theta_i)> into `potentials` (N,), float64.
 
     `scratch` needs rows * columns elements.

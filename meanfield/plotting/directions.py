@@ -237,7 +237,7 @@ def _loadings(axis: Float64Array, names: tuple[str, ...]) -> str:
     main = [column for column in order[:2] if axis[column] ** 2 >= 0.1]
     if sum(axis[column] ** 2 for column in main) < 0.5:
         letters = [name.partition("_")[0] for name in names]
-        parts = {letter: 0.0 for letter in letters}
+        parts = dict.fromkeys(letters, 0.0)
         for letter, entry in zip(letters, axis, strict=True):
             parts[letter] += float(entry**2)
         leading = max(parts, key=lambda letter: parts[letter])

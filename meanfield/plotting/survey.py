@@ -50,7 +50,7 @@ class Run(Protocol):
 
     @property
     def status(self) -> str:
-        """``"complete"``, ``"running"``, ``"failed"``, …"""
+        """Whether the run is complete, running, interrupted or failed."""
         ...
 
 

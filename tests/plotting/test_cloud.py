@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from pictured_runs import of_one_parameter, on_the_line, on_the_plane
 
 from meanfield import plotting
 from meanfield.errors import InvalidInputError
@@ -13,6 +12,7 @@ from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.plotting.cloud import MOST_POINTS, Cloud, plot_measure
 from meanfield.plotting.view import view, view_of_measure
+from pictured_runs import of_one_parameter, on_the_line, on_the_plane
 
 
 def points_of(ax):

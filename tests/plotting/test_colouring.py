@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from pictured_runs import of_one_parameter, on_the_line, on_the_plane
 
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.plotting.style import class_colours
 from meanfield.plotting.view import view, view_of_measure
+from pictured_runs import of_one_parameter, on_the_line, on_the_plane
 
 
 def test_one_outer_weight_is_shown_by_sign_and_size():

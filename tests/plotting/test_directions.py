@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictured_runs import in_many_dimensions, of_one_parameter, on_the_line, on_the_plane
 
 from meanfield.errors import InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.plotting.directions import Directions, Subject, choose_directions, rules
 from meanfield.plotting.survey import Survey
+from pictured_runs import in_many_dimensions, of_one_parameter, on_the_line, on_the_plane
 
 
 def subject_of(run):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictured_runs import in_many_dimensions, shorten
 
 from meanfield.errors import InvalidInputError
 from meanfield.plotting.evolution import plot_evolution
 from meanfield.plotting.view import view
+from pictured_runs import in_many_dimensions, shorten
 
 
 def test_each_moment_of_the_evolution_is_a_density_of_its_own_scale():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from pictured_runs import in_many_dimensions, on_the_line, on_the_plane
 
 from meanfield.datasets import Dataset
 from meanfield.errors import InvalidInputError
@@ -13,6 +12,7 @@ from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.plotting.function import DecisionMap, plot_function
 from meanfield.problem import Problem
+from pictured_runs import in_many_dimensions, on_the_line, on_the_plane
 
 
 def test_on_the_line_the_curve_is_the_prediction():
@@ -87,7 +87,9 @@ def test_of_several_classes_the_most_likely_one_gives_its_colour():
 def test_the_map_of_many_neurons_is_coarser():
     run = on_the_plane()
     axes = Figure().subplots(1, 2)
-    few, many = (DecisionMap(ax, run.problem, count) for ax, count in zip(axes, (10, 10**5)))
+    few, many = (
+        DecisionMap(ax, run.problem, count) for ax, count in zip(axes, (10, 10**5), strict=True)
+    )
     assert many.cells < few.cells
 
 

@@ -9,12 +9,12 @@ import subprocess
 import matplotlib as mpl
 import pytest
 from matplotlib.animation import FuncAnimation
-from pictured_runs import in_many_dimensions, on_the_line, on_the_plane, shorten
 from PIL import Image
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.plotting import animate, movie
 from meanfield.plotting.movie import find_ffmpeg
+from pictured_runs import in_many_dimensions, on_the_line, on_the_plane, shorten
 
 QUICK = {"fps": 10, "seconds": 0.6, "dpi": 40}
 

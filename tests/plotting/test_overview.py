@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+from meanfield.errors import FileError, InvalidInputError
+from meanfield.plotting import plot
 from pictured_runs import (
     in_many_dimensions,
     of_one_parameter,
@@ -11,9 +14,6 @@ from pictured_runs import (
     on_the_plane,
     shorten,
 )
-
-from meanfield.errors import FileError, InvalidInputError
-from meanfield.plotting import plot
 
 
 def titles(figure):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from pictured_runs import in_many_dimensions, on_the_line, shorten
 
 from meanfield.errors import InvalidInputError
 from meanfield.plotting.risk import TimeMarker, plot_accuracy, plot_risk
+from pictured_runs import in_many_dimensions, on_the_line, shorten
 
 
 def test_the_curve_is_the_risk_over_time():

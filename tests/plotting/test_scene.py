@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+from meanfield.plotting.scene import Scene
 from pictured_runs import (
     in_many_dimensions,
     of_one_parameter,
@@ -11,8 +13,6 @@ from pictured_runs import (
     on_the_plane,
     shorten,
 )
-
-from meanfield.plotting.scene import Scene
 
 
 def test_at_a_frame_the_measure_is_that_of_the_frame():

@@ -92,7 +92,7 @@ def test_a_missing_folder_is_a_clear_error(tmp_path):
 
 def test_a_file_that_fails_half_way_leaves_nothing(tmp_path):
     target = tmp_path / "run.png"
-    with pytest.raises(RuntimeError, match="half way"), written_whole(target) as partial:
+    with pytest.raises(RuntimeError, match="half way"), written_whole(target) as partial:  # noqa: PT012
         partial.write_text("half")
         raise RuntimeError("half way")
     assert list(tmp_path.iterdir()) == []

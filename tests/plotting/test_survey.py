@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictured_runs import on_the_line, shorten
 
 from meanfield.errors import InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.plotting.survey import Survey, pace, telling_frames
+from pictured_runs import on_the_line, shorten
 
 
 def still(times, risk):

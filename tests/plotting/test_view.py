@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictured_runs import in_many_dimensions, on_the_line, on_the_plane
 from scipy.stats import norm
 
 from meanfield.measures import ParticleMeasure
 from meanfield.plotting.view import CELLS, view, view_of_measure
+from pictured_runs import in_many_dimensions, on_the_line, on_the_plane
 
 
 def test_limits_hold_nearly_all_mass_of_each_frame():

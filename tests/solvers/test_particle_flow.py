@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import LinearNeuron, ProductNeuron, QuadraticNeuron, line_data, quadratic_data
 
 from meanfield.datasets import Dataset
 from meanfield.errors import DivergenceError, InvalidInputError
@@ -16,6 +15,7 @@ from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.simulate import simulate
 from meanfield.solvers.particle_flow import ParticleFlow, _check_step
+from oracles import LinearNeuron, ProductNeuron, QuadraticNeuron, line_data, quadratic_data
 
 
 def final(problem, measure, solver, t, **options):
@@ -147,12 +147,8 @@ def test_energy_drops_by_the_dissipation():
     # smooth function: error (1/400)^4 ~ 4e-11
     problem, start = smooth_problem(), weighted_start(4)
     times = np.linspace(0.0, 1.0, 401)
-    run = simulate(
-        problem, start, ParticleFlow(rtol=1e-11, atol=1e-12), t_end=1.0, save_at=times
-    )
-    rates = [
-        m.weights @ (problem.velocity(m).astype(float) ** 2).sum(axis=1) for m in run.measures
-    ]
+    run = simulate(problem, start, ParticleFlow(rtol=1e-11, atol=1e-12), t_end=1.0, save_at=times)
+    rates = [m.weights @ (problem.velocity(m).astype(float) ** 2).sum(axis=1) for m in run.measures]
     simpson = np.ones(401)
     simpson[1:-1:2], simpson[2:-1:2] = 4.0, 2.0
     dissipated = float(simpson @ np.array(rates)) / 1200.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from oracles import LinearNeuron, line_data
 
 from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
@@ -16,6 +15,7 @@ from meanfield.problem import Problem
 from meanfield.simulate import simulate
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import SGD, OnlineSGD, _draw, _shuffle
+from oracles import LinearNeuron, line_data
 
 
 def classes(points=40, seed=0):
@@ -69,9 +69,7 @@ def test_one_step_is_the_gradient_of_its_batch(replacement, batch_size):
     index = drawn(slice(0, batch_size), 9, problem.data.weights)
     batch = Dataset(problem.data.inputs[index], problem.data.targets[index])
     part = Problem(problem.neuron, batch, loss="cross_entropy")
-    np.testing.assert_allclose(
-        got, start.positions + 0.5 * part.velocity(start), atol=1e-14
-    )
+    np.testing.assert_allclose(got, start.positions + 0.5 * part.velocity(start), atol=1e-14)
 
 
 def test_mean_and_spread_follow_the_exact_recursions():

@@ -1,0 +1,116 @@
+"""How far a run is: a bar on a terminal, a line a minute in a log."""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from meanfield.observers import Frame
+
+__all__ = ["Progress", "duration"]
+
+_LINE_INTERVAL = 60.0  # seconds between two lines of a log
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in words.
+
+    Examples
+    --------
+    >>> duration(3.21), duration(75), duration(7260)
+    ('3.2 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+class Progress:
+    """Observer that shows time, risk and the remaining time on standard error.
+
+    On a terminal it is a bar; elsewhere (a log of a cluster) it is one plain line a
+    minute, and none for shorter runs.
+
+    Parameters
+    ----------
+    times : (F,) array
+        Times of the frames.
+
+    Examples
+    --------
+    >>> with Progress(np.linspace(0, 1, 3)) as progress:
+    ...     pass  # simulate(..., observers=[progress])
+    """
+
+    def __init__(self, times: Any) -> None:
+        self._end = float(np.asarray(times)[-1])
+        self._bar: Any = None
+        self._task: Any = None
+        self._started = self._printed = monotonic()
+        self._first: float | None = None
+
+    def __enter__(self) -> Self:
+        self._started = self._printed = monotonic()
+        if sys.stderr.isatty():
+            self._bar = _bar()
+            self._task = self._bar.add_task("", total=self._end, time=0.0, end=self._end, risk="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def __call__(self, frame: Frame) -> None:
+        """Show the frame."""
+        if self._first is None:
+            self._first = frame.time
+            if self._bar is not None:
+                # What an earlier run did says nothing about the speed of this one.
+                self._bar.reset(self._task, completed=frame.time)
+        if self._bar is not None:
+            self._bar.update(
+                self._task, completed=frame.time, time=frame.time, risk=f"risk {frame.risk:.4g}"
+            )
+        elif monotonic() - self._printed >= _LINE_INTERVAL:
+            self._printed = monotonic()
+            print(self._line(frame), file=sys.stderr, flush=True)
+
+    def _line(self, frame: Frame) -> str:
+        elapsed = monotonic() - self._started
+        line = f"t = {frame.time:.4g} of {self._end:g}, risk {frame.risk:.4g}"
+        covered = frame.time - (self._first or 0.0)
+        if covered > 0.0:
+            remaining = elapsed * (self._end - frame.time) / covered
+            line += f", {duration(elapsed)} passed, about {duration(remaining)} left"
+        return line
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    return RichProgress(
+        TextColumn("t = {task.fields[time]:.4g} of {task.fields[end]:g}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[risk]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
