@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml requirements.lock
 demo: install  ## run the main job: train on real digits, compare widths, make a movie
 	@mkdir -p demo
 	$(BIN)/meanfield simulate digits --out demo/digits.h5 --force
-	$(BIN)/meanfield compare digits --particles 32,64,128,256,512 --seeds 6 --out demo/study.h5 --figure demo/study.png --force
+	$(BIN)/meanfield compare digits --particles 32,64,128,256,512 --seeds 5 --out demo/study.h5 --figure demo/study.png --force
 	$(BIN)/meanfield animate demo/digits.h5 --out demo/digits.mp4 --force
 	@$(BIN)/python -m meanfield.summary demo/digits.h5 demo/study.h5 demo/digits.mp4
 

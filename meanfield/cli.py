@@ -1,272 +1,377 @@
-"""The command line: thin, and friendly to people who mistype.
-
-Numerical libraries are imported inside the verbs, so that help is quick.
-"""
+"""The command line: what a user types, and what an error says."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+import warnings
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 
-from meanfield.errors import DivergenceError, FileError, InvalidInputError, MeanfieldError
-
-if TYPE_CHECKING:
-    from meanfield.experiment import Experiment
-
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="meanfield",
-    help="Train a neural network as a probability measure: simulate, compare, look.",
-    epilog="Start with: meanfield scenarios",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+from meanfield.errors import FileError, InvalidInputError, MeanfieldError
+from meanfield.options import (
+    DataFile,
+    End,
+    Example,
+    FigureOut,
+    Force,
+    MovieOut,
+    Particles,
+    PictureOut,
+    Quiet,
+    Reference,
+    Replicas,
+    Resume,
+    RunFile,
+    RunOut,
+    ScenarioName,
+    Seed,
+    Settings,
+    SolverName,
+    Source,
+    StudyOut,
+    Verb,
+    Verbs,
+    Widths,
+    spread_settings,
+    usage_sentence,
+)
+from meanfield.safeguards import (
+    Stopped,
+    check_output,
+    check_same_run,
+    data_file,
+    is_study,
+    open_run,
+    running,
 )
 
-What = Annotated[
-    str, typer.Argument(metavar="SCENARIO|FILE.toml", help="Name of a scenario, or a TOML file.")
-]
-Run = Annotated[Path, typer.Argument(metavar="RUN.h5", help="File that simulate has written.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter; may be repeated."),
-]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress and no summary.")]
-SolverName = Annotated[
-    str | None, typer.Option("--solver", metavar="NAME", help="One of the scenario's solvers.")
-]
+__all__ = ["app", "main", "run"]
+
+# Everything heavy is imported inside the verbs: help must appear at once.
+
+_MISTAKE, _FAILURE = 2, 1
+_PICTURES = (".png", ".pdf", ".svg")
+_MOVIES = (".mp4", ".gif", ".html")
 
 
-@app.command(epilog="Example: meanfield scenarios digits")
-def scenarios(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Show the parameters of this one.")
-    ] = None,
-    example: Annotated[
-        bool, typer.Option("--example", help="Print a TOML file to start from.")
+app = typer.Typer(
+    cls=Verbs,
+    name="meanfield",
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _meanfield(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", metavar="", help="Print the version.")
     ] = False,
 ) -> None:
-    """List what can be run, or the parameters of one scenario."""
-    from meanfield import catalogue
+    """Neural networks trained as probability measures: simulate, compare, look.
+
+    A first run, a picture and a movie of it:
+    $ meanfield simulate teacher-student
+    $ meanfield plot teacher-student.h5
+    $ meanfield animate teacher-student.h5
+    """
+    if version:
+        from meanfield import __version__
+
+        print(f"meanfield {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(cls=Verb)
+def scenarios(
+    name: ScenarioName = None,
+    example: Example = False,
+) -> None:
+    """List the scenarios, or explain one with all its parameters.
+
+    For example:
+    $ meanfield scenarios
+    $ meanfield scenarios two-gaussians
+    $ meanfield scenarios --example > moons.toml
+    """
+    from meanfield import report
 
     if example:
-        print(catalogue.example(), end="")
-    elif name is None:
-        catalogue.show_all()
-    else:
-        catalogue.show_one(name)
+        from meanfield.configuration import example as text
 
-
-@app.command(epilog="Example: meanfield simulate digits --particles 256 --out digits.h5")
-def simulate(
-    what: What,
-    solver: SolverName = None,
-    particles: Annotated[int | None, typer.Option(metavar="N", help="Number of neurons.")] = None,
-    t_end: Annotated[
-        float | None, typer.Option("--t-end", metavar="T", help="Mean-field time of the end.")
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Seed of everything random.")] = 0,
-    settings: Set = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="RUN.h5", help="File to write; NAME.h5 by default.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the unfinished run in the file.")
-    ] = False,
-    quiet: Quiet = False,
-    force: Force = False,
-) -> None:
-    """Let a measure of neurons evolve, and write its trajectory."""
-    from meanfield.simulate import resume as continue_run
-
-    experiment = _experiment(what, particles, t_end, settings)
-    path = out or Path(f"{experiment.name}.h5")
-    begin = time.perf_counter()
-    if resume:
-        run = continue_run(path, observers=experiment.observers(), progress=not quiet)
-    else:
-        run = experiment.run(path, seed=seed, solver=solver, progress=not quiet, force=force)
-    if not quiet:
-        print(f"{experiment.name}: {len(run)} frames in {time.perf_counter() - begin:.1f} s")
-        for label, values in {"risk": run.risk, **run.observables}.items():
-            print(f"  {label.replace('_', ' '):<14} {values[0]:.4g} → {values[-1]:.4g}")
-        print(f"  wrote {path}; look at it with: meanfield plot {path}")
-
-
-@app.command(epilog="Example: meanfield compare relu-1d --particles 64,128,256 --seeds 10")
-def compare(
-    what: What,
-    particles: Annotated[
-        str, typer.Option(metavar="N,N,…", help="Widths of the networks, increasing.")
-    ] = "64,256,1024",
-    seeds: Annotated[int, typer.Option(metavar="R", help="Networks of each width.")] = 10,
-    solver: SolverName = None,
-    reference: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Neurons of the limit; 16 times the widest by default."),
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the whole study.")] = 0,
-    settings: Set = None,
-    out: Annotated[Path, typer.Option(metavar="STUDY.h5", help="File to write.")] = Path(
-        "study.h5"
-    ),
-    figure: Annotated[
-        Path | None, typer.Option(metavar="STUDY.png", help="Picture to write as well.")
-    ] = None,
-    quiet: Quiet = False,
-    force: Force = False,
-) -> None:
-    """Measure how networks of finite width approach their limit, and at what rate."""
-    from meanfield.compare import compare as study_of
-
-    widths = _widths(particles)
-    experiment = _experiment(what, None, None, settings)
-    _check_output(out, (".h5",), force)
-    if figure is not None:
-        _check_output(figure, (".png", ".pdf", ".svg"), force)
-    study = study_of(
-        experiment, widths, seeds, solver=solver, reference=reference, seed=seed,
-        progress=not quiet,
-    )  # fmt: skip
-    study.save(out, force=force)
-    if figure is not None:
-        study.figure(figure, force=force)
-    if not quiet:
-        print(study)
-        print(f"wrote {out}" + (f" and {figure}" if figure else ""))
-
-
-@app.command(epilog="Example: meanfield animate digits.h5 --out digits.mp4")
-def animate(
-    run: Run,
-    out: Annotated[
-        Path | None, typer.Option(metavar="MOVIE", help="A .mp4 (default), .gif or .html file.")
-    ] = None,
-    quiet: Quiet = False,
-    force: Force = False,
-) -> None:
-    """Make a movie of the neurons and of what they compute."""
-    import warnings
-
-    from meanfield.plotting import animate as make_movie
-    from meanfield.trajectory import Trajectory
-
-    path = out or run.with_suffix(".mp4")
-    _check_output(path, (".mp4", ".gif", ".html"), force)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        made = make_movie(Trajectory.open(run), path, progress=not quiet, force=force)
-    for warning in caught:
-        print(f"meanfield: {warning.message}", file=sys.stderr)
-    if not quiet:
-        print(f"wrote {made}")
-
-
-@app.command(epilog="Example: meanfield plot relu-1d.h5 --out relu.pdf")
-def plot(
-    run: Run,
-    out: Annotated[
-        Path | None, typer.Option(metavar="PICTURE", help="A .png (default), .pdf or .svg file.")
-    ] = None,
-    quiet: Quiet = False,
-    force: Force = False,
-) -> None:
-    """Draw risk, measure and learned function of a run."""
-    from meanfield.plotting import plot as draw
-    from meanfield.trajectory import Trajectory
-
-    path = out or run.with_suffix(".png")
-    _check_output(path, (".png", ".pdf", ".svg"), force)
-    draw(Trajectory.open(run), path, force=force)
-    if not quiet:
-        print(f"wrote {path}")
-
-
-@app.command(epilog="Example: meanfield info digits.h5")
-def info(run: Run) -> None:
-    """Say in words what a file holds."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from meanfield.study import Study
-    from meanfield.trajectory import Trajectory
-
-    try:
-        rows = Trajectory.open(run).describe()
-    except FileError as error:
-        try:
-            print(Study.open(run))
-        except FileError:
-            raise error from None
+        print(text(), end="")
         return
-    table = Table(show_header=False, box=None)
-    for label, text in rows:
-        table.add_row(label, text)
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    from meanfield.experiment import scenarios as known
+
+    console = report.output()
+    if name is not None:
+        report.scenario_page(console, known[name])
+        return
+    report.catalogue(console, known)
+    if console.is_terminal:
+        console.print("\nmeanfield scenarios NAME explains one and lists its parameters.")
 
 
-def _experiment(
-    what: str, particles: int | None, t_end: float | None, settings: list[str] | None
-) -> Experiment:
-    """Experiment of a scenario or a TOML file, with what the options set."""
-    from meanfield.configuration import build_scenario, load_configuration, parse_settings
+@app.command(cls=Verb)
+def simulate(
+    source: Source,
+    solver: SolverName = None,
+    particles: Particles = None,
+    t_end: End = None,
+    seed: Seed = 0,
+    settings: Settings = None,
+    out: RunOut = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+    force: Force = False,
+) -> None:
+    """Simulate the training of a network and record it in a file.
 
-    pairs = parse_settings(settings or [])
-    is_file = what.endswith(".toml")
-    shorthands: dict[str, Any] = {
-        "initial.particles" if is_file else "particles": particles,
-        "time.t_end" if is_file else "t_end": t_end,
-    }
-    pairs |= {key: str(value) for key, value in shorthands.items() if value is not None}
-    return load_configuration(what, pairs) if is_file else build_scenario(what, pairs)
+    A run that was stopped goes on with the same command and --resume, and ends
+    as if it had never stopped.
+
+    For example:
+    $ meanfield simulate digits
+    $ meanfield simulate relu-1d --set function=hat --t-end 200 --out hat.h5
+    $ meanfield simulate moons.toml --solver sgd --particles 256 --seed 1
+    """
+    from meanfield.source import named_experiment
+
+    described = named_experiment(source, settings, {"particles": particles, "t_end": t_end})
+    path = data_file(out or Path(f"{described.name}.h5"))
+    if resume and force:
+        raise InvalidInputError("--resume continues a file and --force replaces it: give one")
+    if not resume:
+        check_output(path, force)
+    experiment = described.build()
+    chosen = experiment.solver(solver)
+    started = time.monotonic()
+    if resume:
+        check_same_run(path, experiment, chosen, seed)
+    with running(path):
+        if resume:
+            from meanfield.simulate import resume as proceed
+
+            done = proceed(path, observers=experiment.observers(), progress=not quiet)
+        else:
+            done = experiment.run(path, seed=seed, solver=solver, progress=not quiet, force=force)
+    if not quiet:
+        from meanfield import report
+
+        report.rows(report.output(), report.run_summary(done, path, time.monotonic() - started))
 
 
-def _widths(text: str) -> list[int]:
+@app.command(cls=Verb)
+def compare(
+    source: Source,
+    particles: Widths = "64,256,1024",
+    seeds: Replicas = 10,
+    solver: SolverName = None,
+    reference: Reference = None,
+    t_end: End = None,
+    seed: Seed = 0,
+    settings: Settings = None,
+    out: StudyOut = None,
+    figure: FigureOut = None,
+    quiet: Quiet = False,
+    force: Force = False,
+) -> None:
+    """Measure how far finite networks are from the limit, and the rate.
+
+    Each network is trained from independent neurons; the limit is the flow of a
+    much finer measure. Slopes of the distances against the width are fitted over
+    all seeds.
+
+    For example:
+    $ meanfield compare teacher-student --seeds 20
+    $ meanfield compare digits --particles 32,64,128 --figure digits.png
+    """
+    from meanfield.source import named_experiment, read_widths
+
+    widths = read_widths(particles)
+    described = named_experiment(source, settings, {"t_end": t_end})
+    path = data_file(out or Path(f"{described.name}-study.h5"))
+    check_output(path, force)
+    if figure is not None:
+        check_output(figure, force, _PICTURES)
+        if figure.absolute() == path.absolute():
+            raise InvalidInputError(f"--out and --figure are the same file, {path}")
+    experiment = described.build()
+    experiment.solver(solver)
+    from meanfield.compare import compare as measure_widths
+
+    with running(None):
+        study = measure_widths(
+            experiment, widths, seeds, solver=solver, reference=reference, seed=seed,
+            progress=not quiet,
+        )  # fmt: skip
+        study.save(path, force=force)
+        if figure is not None:
+            study.figure(figure, force=force)
+    if not quiet:
+        from meanfield import report
+
+        console = report.output()
+        console.print(str(study), markup=False, soft_wrap=True)
+        console.print()
+        written = [str(path)] + ([str(figure)] if figure else [])
+        report.rows(console, [("written to", " and ".join(written))])
+
+
+@app.command(cls=Verb)
+def animate(
+    path: RunFile,
+    out: MovieOut = None,
+    quiet: Quiet = False,
+    force: Force = False,
+) -> None:
+    """Make a movie of a run.
+
+    It shows the moving neurons, and beside them what the network learns.
+
+    For example:
+    $ meanfield animate run.h5
+    $ meanfield animate run.h5 --out run.gif
+    """
+    target = check_output(out or path.with_suffix(".mp4"), force, _MOVIES)
+    trajectory = open_run(path)
+    from meanfield.plotting.movie import animate as draw
+
+    with running(None):
+        _announce(draw(trajectory, target, progress=not quiet, force=force), quiet)
+
+
+@app.command(cls=Verb)
+def plot(
+    path: DataFile,
+    out: PictureOut = None,
+    quiet: Quiet = False,
+    force: Force = False,
+) -> None:
+    """Draw a run, or a comparison, on one page.
+
+    Of a run: the measure at telling times, the risk, and what the network learns.
+    Of a comparison: distances to the limit against the width.
+
+    For example:
+    $ meanfield plot run.h5
+    $ meanfield plot run.h5 --out run.pdf
+    """
+    target = check_output(out or path.with_suffix(".png"), force, _PICTURES)
+    if is_study(path):
+        from meanfield.study import Study
+
+        study = Study.open(path)
+        with running(None):
+            study.figure(target, force=force)
+    else:
+        trajectory = open_run(path)
+        from meanfield.plotting.overview import plot as draw
+
+        with running(None):
+            draw(trajectory, target, force=force)
+    _announce(target, quiet)
+
+
+@app.command(cls=Verb)
+def info(path: DataFile) -> None:
+    """Say in words what a file holds.
+
+    For example:
+    $ meanfield info run.h5
+    $ meanfield info study.h5
+    """
+    from meanfield import report
+
+    console = report.output()
+    if is_study(path):
+        from meanfield.study import Study
+
+        console.print(str(Study.open(path)), markup=False, soft_wrap=True)
+        return
+    trajectory = open_run(path)
+    lines = trajectory.describe()
+    if trajectory.status != "complete":
+        lines.append(("to continue", "the command that made it, with --resume"))
+    report.rows(console, lines)
+
+
+def main() -> NoReturn:
+    """Entry point of the command ``meanfield``: run it and exit with its status."""
+    warnings.showwarning = _say_warning
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a → must not stop an old terminal
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Without the name of the command.
+
+    Returns
+    -------
+    int
+        0; 2 for a mistake in the call, a configuration or a file; 1 for a run that
+        failed; 130 for one that was interrupted.
+
+    Examples
+    --------
+    >>> run(["--version"])
+    meanfield 0.1.0
+    0
+    """
     try:
-        return [int(width) for width in text.split(",")]
-    except ValueError:
-        raise InvalidInputError(
-            f"--particles takes whole numbers with commas between, got {text!r}"
-        ) from None
-
-
-def _check_output(path: Path, suffixes: tuple[str, ...], force: bool) -> None:
-    """Find out before any computing whether a file can be written."""
-    if path.suffix.lower() not in suffixes:
-        raise InvalidInputError(f"{path}: the file must end in {', '.join(suffixes)}")
-    if not path.absolute().parent.is_dir():
-        raise FileError(f"there is no folder {path.absolute().parent} to write to")
-    if path.exists() and not force:
-        raise FileError(f"{path} exists already; use --force to overwrite it")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; every mistake of a user ends in one sentence."""
-    try:
-        app(args=arguments)
+        status = app(args=spread_settings(arguments), prog_name="meanfield", standalone_mode=False)
+        sys.stdout.flush()
+        return int(status or 0)
+    except Stopped as error:
+        return _say(str(error), error.status)
     except (InvalidInputError, FileError) as error:
-        _stop(str(error), 2)
-    except DivergenceError as error:
-        _stop(f"{error} (frames up to t = {error.time:.6g} are kept)", 1)
+        return _say(str(error), _MISTAKE)
+    except typer.TyperException as error:
+        return _say(usage_sentence(error, arguments), error.exit_code)
     except MeanfieldError as error:
-        _stop(str(error), 1)
-    except KeyboardInterrupt:
-        _stop("stopped; a simulation goes on with --resume", 130)
+        return _say(str(error), _FAILURE)
+    except MemoryError as error:
+        return _say(f"not enough memory: {error}", _FAILURE)
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
-    except OSError as error:
-        _stop(str(error), 1)
+        # Whoever read our output has seen enough; nothing is left to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILURE
 
 
-def _stop(message: str, status: int) -> None:
-    print(f"meanfield: {message}", file=sys.stderr)
-    sys.exit(status)
+def _say(message: str, status: int = 0) -> int:
+    """Print one line on standard error."""
+    print(f"meanfield: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    return status
+
+
+def _say_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    _say(f"warning: {message}")
+
+
+def _announce(path: Any, quiet: bool) -> None:
+    if not quiet:
+        from meanfield import report
+
+        report.rows(report.output(), [("written to", str(path))])

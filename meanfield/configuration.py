@@ -24,6 +24,7 @@ from meanfield.problem import Problem
 from meanfield.regularizers import ridge_from_dict
 from meanfield.solver import Solver, solver_from_dict, solvers
 from meanfield.typing import Float64Array
+from meanfield.wording import rule_in_words
 
 __all__ = ["Configuration", "ExperimentFile", "example"]
 
@@ -45,9 +46,9 @@ class DataSection(_Section):
     file: str
     inputs: Names | None = None
     targets: Names | None = None
-    test_fraction: float = Field(0.0, ge=0.0, lt=1.0)
+    test_fraction: float = Field(default=0.0, ge=0.0, lt=1.0)
     test_file: str | None = None
-    split_seed: int = Field(0, ge=0)
+    split_seed: int = Field(default=0, ge=0)
 
 
 class NeuronSection(_Section):
@@ -56,7 +57,7 @@ class NeuronSection(_Section):
     activation: Any = "tanh"
     outer: Literal["trained", "fixed"] = "trained"
     bias: bool = True
-    outputs: int | None = Field(None, ge=1)
+    outputs: int | None = Field(default=None, ge=1)
 
 
 class ProblemSection(_Section):
@@ -64,7 +65,7 @@ class ProblemSection(_Section):
 
     loss: Any = "squared"
     ridge: Any = 0.0
-    temperature: float = Field(0.0, ge=0.0, allow_inf_nan=False)
+    temperature: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     scale: PositiveNumber = 1.0
 
 
@@ -74,7 +75,7 @@ class InitialSection(_Section):
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
     law: str = "gaussian"
-    particles: int = Field(1000, ge=1)
+    particles: int = Field(default=1000, ge=1)
     sampling: Literal["iid", "sobol"] = "iid"
 
 
@@ -82,20 +83,20 @@ class TimeSection(_Section):
     """When the run ends and when it is saved."""
 
     t_end: PositiveNumber | None = None
-    frames: int | None = Field(None, ge=2)
-    save_at: list[float] | None = Field(None, min_length=1)
+    frames: int | None = Field(default=None, ge=2)
+    save_at: list[float] | None = Field(default=None, min_length=1)
 
 
 class Configuration(_Section):
     """All that a file may say."""
 
-    name: str | None = Field(None, pattern=r"^[\w.-]+$")
+    name: str | None = Field(default=None, pattern=r"^[\w.-]+$")
     summary: str = ""
     data: DataSection
     neuron: NeuronSection = NeuronSection()
     problem: ProblemSection = ProblemSection()
     initial: InitialSection = InitialSection()
-    solvers: dict[str, dict[str, Any]] = Field({"particle-flow": {}}, min_length=1)
+    solvers: dict[str, dict[str, Any]] = Field(default={"particle-flow": {}}, min_length=1)
     time: TimeSection
 
 
@@ -189,13 +190,13 @@ class ExperimentFile:
 
     def _data(self) -> tuple[Dataset, Dataset | None]:
         section = self.configuration.data
-        data = self._load("data.file", section.file)
+        data = self._load(section.file)
         if section.test_file is not None:
             if section.test_fraction > 0.0:
                 raise InvalidInputError(
                     f"{self.path}: data has test_fraction or test_file, not both"
                 )
-            return data, self._load("data.test_file", section.test_file)
+            return data, self._load(section.test_file)
         held_out = round(section.test_fraction * len(data))
         if held_out == 0:
             return data, None
@@ -211,14 +212,14 @@ class ExperimentFile:
             Dataset(data.inputs[test], data.targets[test]),
         )
 
-    def _load(self, key: str, name: str) -> Dataset:
+    def _load(self, name: str) -> Dataset:
         section = self.configuration.data
         columns: dict[str, Any] = {}
         for part in ("inputs", "targets"):
             names = getattr(section, part)
             if names is not None:
                 columns[part] = names[0] if len(names) == 1 else names
-        with _located(self.path, key):
+        with _located(self.path, "data"):
             return Dataset.load(self._find(name), **columns)
 
     def _find(self, name: str) -> Path:
@@ -348,7 +349,7 @@ def _sentence(path: Path, error: ValidationError) -> InvalidInputError:
     if mistake["type"] == "string_pattern_mismatch":
         rule = "must consist of letters, digits, '_', '.' and '-'"
     else:
-        rule = mistake["msg"].replace("Input should", "must").replace("a valid ", "a ")
+        rule = rule_in_words(mistake["msg"])
     return InvalidInputError(f"{path}: {key} {rule}, got {mistake['input']!r}")
 
 

@@ -147,7 +147,7 @@ def _read_npz(path: Path, inputs: str | list[str], targets: str | list[str]) -> 
     if not all(isinstance(name, str) for name in names):
         raise InvalidInputError("inputs and targets of a .npz file are one array name each")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             for name in names:
                 if name not in arrays:
                     raise unknown_name(f"array in {path.name}", name, arrays.files)
@@ -171,6 +171,10 @@ def _read_csv(path: Path, inputs: str | list[str], targets: str | list[str]) -> 
     header = [name.strip() for name in rows[0][1]]
     if len(header) < 2:
         raise InvalidInputError(f"{path.name} needs at least two columns, got {header}")
+    if all(_is_number(name) for name in header):
+        raise InvalidInputError(f"{path.name} needs a header line, but begins with numbers")
+    if len(set(header)) < len(header):
+        raise InvalidInputError(f"{path.name} names a column twice: {header}")
     target_names = [header[-1]] if targets == "targets" and "targets" not in header else targets
     target_names = [target_names] if isinstance(target_names, str) else target_names
     if inputs == "inputs" and "inputs" not in header:

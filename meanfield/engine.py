@@ -112,7 +112,6 @@ class Engine:
         self.dtype = np.dtype(dtype)
         self.inputs = np.ascontiguousarray(np.hstack([inputs, ones]), dtype=self.dtype)
         self.rows, self.columns = tile_shape(len(inputs))
-        self._lock = RLock()
         self._scratch: list[Array] = []
         self._lock = RLock()  # scratch and tape belong to one caller at a time
         self._empty = new_tape(0, self.dtype)

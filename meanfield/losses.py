@@ -88,6 +88,8 @@ class Loss:
         if self.name == "cross_entropy":
             inside = targets.min(initial=0) >= 0 and targets.max(initial=0) < outputs.shape[1]
             fits = targets.shape[1] == 1 and inside
+        elif self.name == "logistic":
+            fits = outputs.shape[1] == targets.shape[1] == 1
         else:
             fits = outputs.shape[1] == targets.shape[1]
         if not fits:

@@ -206,7 +206,7 @@ def _check_draw(particles: int, seed: int, sampling: str, dtype: str) -> None:
 
 def _tuple(name: str, value: Any, dim: int) -> float | tuple[float, ...]:
     """One number for all coordinates, or a tuple with one for each."""
-    if np.ndim(value) == 0:
+    if np.isscalar(value) or getattr(value, "ndim", 1) == 0:
         return as_number(name, value)
     return tuple(float(entry) for entry in as_vector(name, value, dim))
 

@@ -111,6 +111,7 @@ def _bar() -> Any:
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[risk]}"),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=Console(stderr=True),
         transient=True,
     )

@@ -108,7 +108,7 @@ def require_noiseless(problem: Problem, name: str) -> None:
     if problem.temperature > 0.0:
         raise InvalidInputError(
             f"the solver {name} has no noise, but the temperature is {problem.temperature:g}; "
-            "use langevin, or temperature=0"
+            "set temperature=0"
         )
 
 

@@ -335,6 +335,7 @@ class Trajectory:
         header, neuron = self._header, self.problem.neuron
         settings = {k: v for k, v in self.solver.to_dict().items() if k != "name"}
         of = len(header.times)
+        reached = self.times[-1] if len(self) else 0.0
         rows = [
             ("status", self.status + (f": {self.reason}" if self.reason else "")),
             ("neuron", f"{neuron.activation.name}, {neuron.inputs} inputs, {neuron.outputs} "
@@ -344,7 +345,7 @@ class Trajectory:
              f"(inner), temperature {self.problem.temperature:g}, scale {self.problem.scale:g}"),
             ("solver", f"{self.solver.name} ({_settings(settings)}), seed {self.seed}"),
             ("particles", f"{header.particles} ({header.dtype})"),
-            ("frames", f"{len(self)} of {of}, t = {header.times[0]:g} to {header.times[-1]:g}"),
+            ("frames", f"{len(self)} of {of}, up to t = {reached:g} of {header.times[-1]:g}"),
         ]  # fmt: skip
         if len(self):
             rows += [

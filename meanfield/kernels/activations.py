@@ -51,14 +51,14 @@ def relu(z):
 
 @inline
 def leaky_relu(z, slope):
-    """Z for z > 0, slope * z otherwise."""
+    """The identity for z > 0, slope * z otherwise."""
     factor = 1.0 if z > 0.0 else slope
     return factor * z, factor
 
 
 @inline
 def tanh(z):
-    """Tanh z = -m / (2 + m) with m = e^{-2|z|} - 1, odd in z."""
+    """Hyperbolic tangent, -m / (2 + m) with m = e^{-2|z|} - 1, made odd in z."""
     m = expm1_minus(-2.0 * abs(z))
     value = math.copysign(m / (2.0 + m), z)
     return value, 1.0 - value * value
@@ -88,21 +88,21 @@ def softplus(z):
 
 @inline
 def gelu(z):
-    """Z P(G <= z) for a standard normal G (the exact form, not the tanh one)."""
+    """The product z P(G <= z) for a standard normal G (the exact form, not the tanh one)."""
     below = normal_cdf(z)
     return z * below, below + z * normal_pdf(z)
 
 
 @inline
 def silu(z):
-    """Z sigmoid(z)."""
+    """The product z sigmoid(z)."""
     value, slope = sigmoid(z)
     return z * value, value + z * slope
 
 
 @inline
 def sin(z):
-    """Sin z."""
+    """The sine of z."""
     return math.sin(z), math.cos(z)
 
 
@@ -114,7 +114,7 @@ def square(z):
 
 @inline
 def linear(z):
-    """Z."""
+    """The identity."""
     return z, 1.0
 
 

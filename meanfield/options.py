@@ -1,0 +1,203 @@
+"""Arguments and options that verbs of the command line share, and how these look."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from meanfield.errors import unknown_name
+from meanfield.wording import rule_in_words
+
+__all__ = [
+    "DataFile",
+    "End",
+    "Example",
+    "FigureOut",
+    "Force",
+    "MovieOut",
+    "Particles",
+    "PictureOut",
+    "Quiet",
+    "Reference",
+    "Replicas",
+    "Resume",
+    "RunFile",
+    "RunOut",
+    "ScenarioName",
+    "Seed",
+    "Settings",
+    "SolverName",
+    "Source",
+    "StudyOut",
+    "Verb",
+    "Verbs",
+    "Widths",
+    "spread_settings",
+    "usage_sentence",
+]
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO|FILE.toml",
+        help="A name that 'meanfield scenarios' lists, or a TOML file of your own.",
+        show_default=False,
+    ),
+]
+RunFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN.h5", help="A file that 'meanfield simulate' wrote.", show_default=False
+    ),
+]
+SolverName = Annotated[
+    str | None,
+    typer.Option("--solver", metavar="NAME", help="Solver; the experiment's first by default."),
+]
+End = Annotated[
+    float | None,
+    typer.Option("--t-end", metavar="T", help="Mean-field time at which the run ends."),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="S", min=0, help="Seed of everything random, >= 0.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set parameters (of a TOML file: neuron.activation=relu); one or several.",
+        show_default=False,
+    ),
+]
+ScenarioName = Annotated[
+    str | None,
+    typer.Argument(metavar="NAME", help="Explain this scenario.", show_default=False),
+]
+Example = Annotated[
+    bool,
+    typer.Option("--example", metavar="", help="Print a TOML file to start your own from."),
+]
+Particles = Annotated[
+    int | None, typer.Option("--particles", metavar="N", help="Number of neurons.")
+]
+RunOut = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="RUN.h5", help="File to write; NAME.h5 by default."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", metavar="", help="Continue the unfinished run in the file."),
+]
+Widths = Annotated[
+    str, typer.Option("--particles", metavar="N,N,…", help="Widths to compare, increasing.")
+]
+Replicas = Annotated[
+    int, typer.Option("--seeds", metavar="R", help="Networks of each width, >= 2.")
+]
+Reference = Annotated[
+    int | None,
+    typer.Option("--reference", metavar="N", help="Particles that stand for the limit."),
+]
+StudyOut = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="STUDY.h5", help="File to write; NAME-study.h5 by default."),
+]
+FigureOut = Annotated[
+    Path | None,
+    typer.Option("--figure", metavar="STUDY.png", help="Picture to draw: .png, .pdf, .svg."),
+]
+MovieOut = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Movie: .mp4 (default), .gif or .html."),
+]
+PictureOut = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Picture: .png (default), .pdf or .svg."),
+]
+DataFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN.h5",
+        help="A file that 'meanfield simulate' or 'meanfield compare' wrote.",
+        show_default=False,
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", metavar="", help="Overwrite files that exist.")]
+Quiet = Annotated[bool, typer.Option("--quiet", metavar="", help="Print errors only.")]
+
+
+class _PlainHelp:
+    """A command whose --help is listed like the other switches, without a type."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Make the option --help."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.metavar = ""
+        return option
+
+
+class Verb(_PlainHelp, TyperCommand):
+    """One verb."""
+
+
+class Verbs(_PlainHelp, TyperGroup):
+    """Verbs whose look-up error names the nearest one."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the verb."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise unknown_name("verb", args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+def spread_settings(arguments: list[str]) -> list[str]:
+    """Write ``--set a=1 b=2`` as ``--set a=1 --set b=2``.
+
+    Examples
+    --------
+    >>> spread_settings(["simulate", "digits", "--set", "step=0.1", "frames=11", "--quiet"])
+    ['simulate', 'digits', '--set', 'step=0.1', '--set', 'frames=11', '--quiet']
+    """
+    spread: list[str] = []
+    for text in arguments:
+        follows = len(spread) > 1 and spread[-2] == "--set"
+        if follows and re.match(r"[\w.-]+=", text) and not text.startswith("-"):
+            spread.append("--set")
+        spread.append(text)
+    return spread
+
+
+def usage_sentence(error: typer.TyperException, arguments: list[str]) -> str:
+    """One sentence for a call that cannot be understood."""
+    context: Any = getattr(error, "ctx", None)
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    if context is None:
+        return message
+    known = [text for param in context.command.params for text in param.opts if "-" in text]
+    unknown = getattr(error, "option_name", None)
+    if unknown is not None and unknown not in known:
+        nearest = get_close_matches(unknown, known, n=1, cutoff=0.5)
+        message = f"unknown option {unknown}" + (f"; did you mean {nearest[0]}?" if nearest else "")
+    elif "Input should be" in message:
+        option = error.param.opts[0]  # type: ignore[attr-defined]
+        rule = rule_in_words(message[message.index("Input should be") :])
+        message = f"{option} {rule}, got {_given(option, arguments)!r}"
+    return f"{message} (see {context.command_path} --help)"
+
+
+def _given(option: str, arguments: list[str]) -> str:
+    """The value that was given to an option."""
+    for number, text in enumerate(arguments):
+        if text.startswith(f"{option}="):
+            return text.partition("=")[2]
+        if text == option and number + 1 < len(arguments):
+            return arguments[number + 1]
+    return ""

@@ -1,0 +1,139 @@
+"""What the command line prints: tables for a terminal, plain lines for a pipe."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from inspect import cleandoc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from meanfield.assignments import parameters_of
+from meanfield.progress import duration
+
+if TYPE_CHECKING:
+    from meanfield.trajectory import Trajectory
+
+__all__ = [
+    "catalogue",
+    "output",
+    "prose",
+    "rows",
+    "run_summary",
+    "scenario_page",
+]
+
+# Wide enough for every line: what goes to a file or another program is never wrapped.
+_UNLIMITED = 10_000
+_PROSE_WIDTH = 88
+# Below this, the reference of a scenario goes under its summary.
+_CATALOGUE_WIDTH = 150
+
+
+def output() -> Console:
+    """Console on standard output; in a pipe without colours and without wrapping."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_UNLIMITED)
+
+
+def catalogue(console: Console, entries: Mapping[str, Any]) -> None:
+    """Print name, one line and reference of each scenario."""
+    stacked = console.width < _CATALOGUE_WIDTH
+    table = (
+        _table("name", "what it is, and where it comes from")
+        if stacked
+        else _table("name", "what it is", "reference")
+    )
+    for name in sorted(entries):
+        scenario = entries[name]
+        summary, reference = Text(scenario.summary), Text(scenario.reference, style="dim")
+        texts = [Text("\n").join([summary, reference])] if stacked else [summary, reference]
+        table.add_row(Text(name, style="bold cyan"), *texts)
+    console.print(table)
+
+
+def scenario_page(console: Console, scenario: Any) -> None:
+    """Print the documentation of a scenario and a table of its parameters."""
+    console.print(Text(scenario.name, style="bold cyan"))
+    console.print()
+    console.print(Text(prose(scenario.__doc__ or "", min(console.width, _PROSE_WIDTH))))
+    console.print()
+    table = _table("parameter", "type", "default", "meaning")
+    for name, kind, default, doc in parameters_of(scenario):
+        table.add_row(
+            Text(name, style="bold cyan"),
+            Text(getattr(kind, "__name__", str(kind)), style="yellow"),
+            Text(str(default)),
+            Text(doc),
+        )
+    console.print(table)
+    first, *others = scenario().build().solvers
+    console.print()
+    rows(console, [("solvers", ", ".join([f"{first} (default)", *others]))])
+
+
+def rows(console: Console, lines: Iterable[tuple[str, str]]) -> None:
+    """Print labels with their texts in two columns."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for label, text in lines:
+        table.add_row(Text(label), Text(text))
+    console.print(table)
+
+
+def run_summary(run: Trajectory, path: Path, seconds: float) -> list[tuple[str, str]]:
+    """Return what a run did, first → last, and where it is."""
+    found = [
+        ("frames", f"{len(run)}, t = {run.times[0]:g} to {run.times[-1]:g}"),
+        ("risk", _change(run.risk)),
+    ]
+    found += [(name.replace("_", " "), _change(values)) for name, values in run.observables.items()]
+    return [
+        *found,
+        ("time taken", duration(seconds)),
+        ("written to", str(path)),
+        ("next", f"meanfield plot {path}  or  meanfield animate {path}"),
+    ]
+
+
+def prose(docstring: str, width: int) -> str:
+    r"""Docstring as text to read: without its lists of parameters and its examples.
+
+    Examples
+    --------
+    >>> print(prose("Fit a ``hat``.\n\nExamples\n--------\n>>> 1 + 1", 80))
+    Fit a `hat`.
+    """
+    parts = re.split(r"(?m)^(\w+)\n-{3,}\n", cleandoc(docstring))
+    text = parts[0].strip()
+    for title, body in zip(parts[1::2], parts[2::2], strict=True):
+        if title not in ("Parameters", "Examples"):
+            text += f"\n\n{title}: {' '.join(body.split())}"
+    text = text.replace("``", "`")
+    return "\n\n".join(_filled(paragraph, width) for paragraph in text.split("\n\n"))
+
+
+def _filled(paragraph: str, width: int) -> str:
+    """Paragraph wrapped anew; tables and indented text stay as they are."""
+    if re.search(r"(?m)^(=|\s)", paragraph):
+        return paragraph
+    return textwrap.fill(
+        " ".join(paragraph.split()), width, break_on_hyphens=False, break_long_words=False
+    )
+
+
+def _change(values: Sequence[float] | Any) -> str:
+    return f"{values[0]:.4g} → {values[-1]:.4g}"
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for number, title in enumerate(titles):
+        table.add_column(title, no_wrap=number == 0)
+    return table

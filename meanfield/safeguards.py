@@ -1,0 +1,181 @@
+"""What is checked before a run of the command line, and caught while it goes on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from meanfield.errors import DivergenceError, FileError, InvalidInputError
+
+if TYPE_CHECKING:
+    from meanfield.experiment import Experiment
+    from meanfield.trajectory import Trajectory
+
+__all__ = [
+    "Stopped",
+    "check_output",
+    "check_same_run",
+    "data_file",
+    "is_study",
+    "open_run",
+    "running",
+]
+
+_FAILURE, _INTERRUPTED = 1, 130
+
+
+class Stopped(Exception):
+    """A run that did not come to its end; the message says what can be done.
+
+    Attributes
+    ----------
+    status : int
+        Exit status of the command.
+    """
+
+    def __init__(self, message: str, status: int = _FAILURE) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def data_file(path: Path) -> Path:
+    """Path of a file to write data to, if its suffix is that of HDF5.
+
+    Raises
+    ------
+    InvalidInputError
+        If the suffix is another one.
+    """
+    if path.suffix.lower() not in (".h5", ".hdf5"):
+        raise InvalidInputError(f"{path} must end in .h5, so that it is known as an HDF5 file")
+    return path
+
+
+def check_output(path: Path, force: bool, kinds: tuple[str, ...] = ()) -> Path:
+    """Path of a file that can be written; asked before anything is computed.
+
+    Parameters
+    ----------
+    path : Path
+    force : bool
+        Whether an existing file may be overwritten.
+    kinds : tuple of str
+        Suffixes that are allowed; any if empty.
+
+    Raises
+    ------
+    InvalidInputError
+        If the suffix is another one.
+    FileError
+        If something is in the way.
+
+    Examples
+    --------
+    >>> check_output(Path("run.jpeg"), False, (".png", ".pdf"))
+    Traceback (most recent call last):
+    meanfield.errors.InvalidInputError: run.jpeg must end in .png, .pdf
+    """
+    folder = path.absolute().parent
+    if kinds and path.suffix.lower() not in kinds:
+        raise InvalidInputError(f"{path} must end in {', '.join(kinds)}")
+    if not folder.is_dir():
+        raise FileError(f"there is no folder {folder} to write {path.name} to")
+    if path.is_dir():
+        raise FileError(f"{path} is a folder, not a file")
+    if path.exists() and not force:
+        raise FileError(f"{path} exists already; use --force to overwrite it")
+    if not os.access(folder, os.W_OK):
+        raise FileError(f"the folder {folder} is not writable")
+    return path
+
+
+def check_same_run(path: Path, experiment: Experiment, solver: Any, seed: int) -> None:
+    """Raise unless the file holds the run that is described.
+
+    Raises
+    ------
+    FileError
+        If the file is missing or unreadable.
+    InvalidInputError
+        If it holds another run; the message says what differs.
+    """
+    import numpy as np
+
+    found = open_run(path)
+    particles = len(found.measures[0]) if len(found) else experiment.particles
+    differences = {
+        "another problem": found.problem != experiment.problem,
+        f"the solver {found.solver}, not {solver}": found.solver != solver,
+        f"the seed {found.seed}, not {seed}": found.seed != seed,
+        f"{particles} particles, not {experiment.particles}": particles != experiment.particles,
+        "other times": not np.array_equal(found.times, experiment.save_at[: len(found)]),
+    }
+    for what, differs in differences.items():
+        if differs:
+            raise InvalidInputError(
+                f"{path} holds another run, which has {what}; --resume needs the same command"
+            )
+
+
+def open_run(path: Path) -> Trajectory:
+    """Open a trajectory.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, unreadable, or a comparison of widths.
+    """
+    from meanfield.trajectory import Trajectory
+
+    if is_study(path):
+        raise FileError(f"{path} is a comparison of widths, not a run; see meanfield plot {path}")
+    return Trajectory.open(path)
+
+
+def is_study(path: Path) -> bool:
+    """Whether a file holds a comparison of widths.
+
+    Raises
+    ------
+    FileError
+        If the file is missing or is no HDF5 file.
+    """
+    import h5py
+
+    if not path.is_file():
+        raise FileError(f"there is no file {path}")
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return bool(file.attrs.get("format") == "meanfield-study")
+    except OSError:
+        raise FileError(f"{path} is not a readable HDF5 file") from None
+
+
+@contextmanager
+def running(path: Path | None) -> Iterator[None]:
+    """Turn what goes wrong inside into a failed run: it is no mistake in the call.
+
+    Parameters
+    ----------
+    path : Path or None
+        File that keeps what was done, if there is one.
+
+    Raises
+    ------
+    Stopped
+        For an interruption, a divergence, or a file that gave out.
+    """
+    kept = f"; {path} holds what was done, and --resume continues it" if path else ""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = kept if path is not None and path.exists() else ""
+        raise Stopped(f"interrupted{kept}", _INTERRUPTED) from None
+    except FileError as error:
+        raise Stopped(str(error)) from None
+    except DivergenceError as error:
+        kept = f"; {path} holds the frames before" if path else ""
+        raise Stopped(f"{error}{kept}") from None

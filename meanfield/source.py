@@ -1,0 +1,77 @@
+"""What a user names to run: a scenario or a file, with settings of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from meanfield.assignments import configured_scenario, parse_text, read_assignments
+from meanfield.configuration import ExperimentFile
+from meanfield.errors import InvalidInputError
+from meanfield.experiment import scenarios
+
+__all__ = ["named_experiment", "read_widths"]
+
+
+def named_experiment(
+    source: str, settings: Sequence[str] | None, shorthands: Mapping[str, int | float | None]
+) -> Any:
+    """What a user names: it has a ``name``, and ``build()`` makes the experiment.
+
+    Parameters
+    ----------
+    source : str
+        Name of a scenario, or path of a TOML file.
+    settings : list of str, optional
+        Assignments ``key=value``.
+    shorthands : dict of str to number or None
+        Values of ``particles`` and ``t_end``, where they have options of their own.
+
+    Returns
+    -------
+    Scenario or ExperimentFile
+
+    Raises
+    ------
+    InvalidInputError
+        If the name, a key or a value is not allowed.
+    FileError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> named_experiment("relu-1d", ["function=hat"], {"particles": 10}).build().particles
+    10
+    """
+    from_file = source.endswith(".toml")
+    homes = {"particles": "initial.particles", "t_end": "time.t_end"} if from_file else {}
+    texts = list(settings or [])
+    texts += [f"{homes.get(k, k)}={value}" for k, value in shorthands.items() if value is not None]
+    assignments = read_assignments(texts)
+    if from_file:
+        return ExperimentFile.read(source, assignments)
+    if source not in scenarios and Path(source).is_file():
+        raise InvalidInputError(f"{source} is no TOML file: its name must end in .toml")
+    return configured_scenario(scenarios[source], assignments)
+
+
+def read_widths(text: str) -> list[int]:
+    """Widths from a text such as ``64,256,1024``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the text is no list of integers.
+
+    Examples
+    --------
+    >>> read_widths("64,256")
+    [64, 256]
+    """
+    try:
+        return list(parse_text("particles", list[int], text))
+    except InvalidInputError:
+        raise InvalidInputError(
+            f"--particles takes widths such as 64,256,1024, got {text!r}"
+        ) from None

@@ -1,0 +1,221 @@
+"""Compiled activations and slopes against SciPy, PyTorch and 50-digit differences."""
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from scipy.special import erf, expit, ndtr
+from torch_activations import TORCH
+
+from meanfield.kernels.activations import CODES, fill_pairs, fill_values
+
+EPS = 2.0**-52
+SLOPE = 0.1
+CLIP = (-0.5, 1.25, 2.0, -3.0)
+PARAMETERS = {"leaky_relu": [SLOPE], "clipped_linear": list(CLIP)}
+NAMES = sorted(CODES)
+
+
+def density(z):
+    return np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+
+
+def clip_slope(z):
+    start, stop, low, high = CLIP
+    return np.where((z > start) & (z <= stop), (high - low) / (stop - start), 0.0)
+
+
+#: Value and slope as anyone would write them with SciPy.
+FORMULAS = {
+    "relu": (lambda z: np.maximum(z, 0.0), lambda z: 1.0 * (z > 0.0)),
+    "leaky_relu": (
+        lambda z: np.where(z > 0.0, z, SLOPE * z),
+        lambda z: np.where(z > 0.0, 1.0, SLOPE),
+    ),
+    "tanh": (np.tanh, lambda z: 1.0 / np.cosh(z) ** 2),
+    "erf": (erf, lambda z: 2.0 / np.sqrt(np.pi) * np.exp(-z * z)),
+    "sigmoid": (expit, lambda z: expit(z) * expit(-z)),
+    "softplus": (lambda z: np.logaddexp(0.0, z), expit),
+    "gelu": (lambda z: z * ndtr(z), lambda z: ndtr(z) + z * density(z)),
+    "silu": (lambda z: z * expit(z), lambda z: expit(z) * (1.0 + z * expit(-z))),
+    "sin": (np.sin, np.cos),
+    "square": (np.square, lambda z: 2.0 * z),
+    "linear": (lambda z: z, np.ones_like),
+    "clipped_linear": (lambda z: np.interp(z, CLIP[:2], CLIP[2:]), clip_slope),
+}
+
+EXACT = {
+    "tanh": mpmath.tanh,
+    "erf": mpmath.erf,
+    "sigmoid": mpmath.sigmoid if hasattr(mpmath, "sigmoid") else lambda z: 1 / (1 + mpmath.exp(-z)),
+    "softplus": lambda z: mpmath.log1p(mpmath.exp(z)),
+    "gelu": lambda z: z * mpmath.ncdf(z),
+    "silu": lambda z: z / (1 + mpmath.exp(-z)),
+    "sin": mpmath.sin,
+    "square": lambda z: z * z,
+}
+
+
+def points():
+    """Zeros, tiny and moderate numbers, both sides of every kink, tails."""
+    rng = np.random.default_rng(3)
+    small = np.array([1e-300, 1e-160, 1e-20, 1e-9, 1e-3])
+    kinks = np.array([0.0, -0.0, *CLIP[:2]])
+    around = np.concatenate([np.nextafter(kinks, -np.inf), np.nextafter(kinks, np.inf)])
+    return np.concatenate(
+        [kinks, around, small, -small, rng.uniform(-6, 6, 301), rng.uniform(-30, 30, 301)]
+    )
+
+
+def padded(name):
+    """Parameters as the kernels take them: four numbers."""
+    numbers = PARAMETERS.get(name, [])
+    return np.array(numbers + [0.0] * (4 - len(numbers)))
+
+
+def pairs(name, z):
+    value, slope = np.empty_like(z), np.empty_like(z)
+    fill_pairs(CODES[name], padded(name), z, value, slope)
+    return value, slope
+
+
+def test_every_activation_has_a_formula_to_be_compared_with():
+    assert set(FORMULAS) == set(TORCH) == set(CODES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_agree_with_scipy(name):
+    z = points()
+    exact = FORMULAS[name][0](z)
+    # A few roundings; in the Gaussian tail the rounded argument is amplified by z². Below
+    # 1e-270 the exponential is 0. Interpolation rounds on the scale of its ends.
+    scale = np.abs(exact) if name != "clipped_linear" else 3.0
+    assert (np.abs(pairs(name, z)[0] - exact) <= 8 * EPS * (1 + z * z) * scale + 1e-270).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slopes_agree_with_scipy(name):
+    z = points()
+    exact = FORMULAS[name][1](z)
+    # Slopes that are differences (1 - tanh², gelu, silu) are right to a few roundings of
+    # numbers of size one; the others relatively, as above.
+    tolerance = 8 * EPS * (1 + z * z) * np.abs(exact) + 4 * EPS
+    assert (np.abs(pairs(name, z)[1] - exact) <= tolerance).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_and_slopes_agree_with_pytorch(name):
+    z = np.linspace(-9.97, 9.98, 401)
+    variable = torch.tensor(z, requires_grad=True)
+    expected = TORCH[name](variable, *PARAMETERS.get(name, []))
+    expected.sum().backward()
+    value, slope = pairs(name, z)
+    # Both sides round a few times on the scale of z², the largest value here.
+    np.testing.assert_allclose(value, expected.detach().numpy(), rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(slope, variable.grad.numpy(), rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", sorted(EXACT))
+def test_slopes_are_derivatives_to_working_precision(name):
+    z = np.linspace(-5.13, 5.17, 23)
+    with mpmath.workdps(50):
+        # Differences of 50-digit values over 1e-17: the error of the quotient is 1e-33.
+        width = mpmath.mpf(10) ** -17
+        exact = [
+            float((EXACT[name](x + width) - EXACT[name](x - width)) / (2 * width))
+            for x in map(mpmath.mpf, z.tolist())
+        ]
+    np.testing.assert_allclose(pairs(name, z)[1], exact, rtol=2e-15, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_alone_agree_with_values_beside_slopes(name):
+    z = points()
+    alone = np.empty_like(z)
+    fill_values(CODES[name], padded(name), z, alone)
+    # Different loops may fuse different multiply-adds: one rounding.
+    np.testing.assert_allclose(alone, pairs(name, z)[0], rtol=4 * EPS, atol=4 * EPS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_slopes_may_overwrite_their_arguments(name, dtype):
+    z = points().astype(dtype)
+    value, slope = pairs(name, z)
+    value_again = np.empty_like(z)
+    fill_pairs(CODES[name], padded(name), z, value_again, z)
+    np.testing.assert_array_equal(value_again, value)
+    np.testing.assert_array_equal(z, slope)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_may_overwrite_their_arguments(name):
+    z = points()
+    expected = np.empty_like(z)
+    fill_values(CODES[name], padded(name), z, expected)
+    fill_values(CODES[name], padded(name), z, z)
+    np.testing.assert_array_equal(z, expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_single_precision_is_the_rounded_double(name):
+    z = points().astype(np.float32)
+    value, slope = pairs(name, z)
+    exact_value, exact_slope = pairs(name, z.astype(np.float64))
+    assert value.dtype == slope.dtype == np.float32
+    # Kernels that call the C library do so in single precision: 4 ulp of float32, and of
+    # the argument's square in Gaussian tails.
+    scale = 4 * 2.0**-23 * (1 + z.astype(np.float64) ** 2)
+    assert (np.abs(value - exact_value) <= scale * np.abs(exact_value) + 1e-35).all()
+    assert (np.abs(slope - exact_slope) <= scale * np.abs(exact_slope) + 4 * 2.0**-23).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "kink", "left", "right"),
+    [
+        ("relu", 0.0, 0.0, 1.0),
+        ("leaky_relu", 0.0, SLOPE, 1.0),
+        ("clipped_linear", CLIP[0], 0.0, -5.0 / 1.75),
+        ("clipped_linear", CLIP[1], -5.0 / 1.75, 0.0),
+    ],
+)
+def test_at_a_kink_the_slope_is_the_one_from_the_left(name, kink, left, right):
+    z = np.array([np.nextafter(kink, -np.inf), kink, np.nextafter(kink, np.inf)])
+    np.testing.assert_array_equal(pairs(name, z)[1], [left, left, right])
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+@pytest.mark.parametrize("name", ["tanh", "sin", "linear", "erf"])
+def test_odd_activations_keep_the_sign_of_zero(name, zero):
+    value = pairs(name, np.array([zero]))[0]
+    assert value[0] == 0.0
+    assert np.signbit(value[0]) == np.signbit(zero)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nan_is_never_hidden(name):
+    assert np.isnan(pairs(name, np.array([np.nan]))[0][0])
+
+
+@pytest.mark.parametrize(
+    ("name", "below", "above"),
+    [
+        ("relu", 0.0, np.inf),
+        ("tanh", -1.0, 1.0),
+        ("erf", -1.0, 1.0),
+        ("sigmoid", 0.0, 1.0),
+        ("softplus", 0.0, np.inf),
+        ("clipped_linear", 2.0, -3.0),
+    ],
+)
+def test_limits_at_infinity_are_exact_and_free_of_warnings(name, below, above):
+    value, slope = pairs(name, np.array([-np.inf, np.inf]))
+    np.testing.assert_array_equal(value, [below, above])
+    np.testing.assert_array_equal(slope, [0.0, 1.0 if np.isinf(above) else 0.0])
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus", "silu", "gelu", "erf"])
+def test_extreme_arguments_stay_finite(name):
+    value, slope = pairs(name, np.array([-1e4, -750.0, -641.0, 641.0, 750.0, 1e4]))
+    assert np.isfinite(value).all()
+    assert np.isfinite(slope).all()
