@@ -163,7 +163,10 @@ def test_function_distance_weighs_the_data():
 def test_exhausted_iterations_are_an_error_not_a_number(monkeypatch):
     monkeypatch.setattr(distances, "_MOST_ITERATIONS", 100)
     mu, nu = cloud(0, particles=600), cloud(1, particles=600)
-    with pytest.warns(UserWarning, match="numItermax"), pytest.raises(MeanfieldError, match="did not finish in 100"):
+    with (
+        pytest.warns(UserWarning, match="numItermax"),
+        pytest.raises(MeanfieldError, match="did not finish in 100"),
+    ):
         distances.wasserstein(mu, nu)
 
 
