@@ -7,7 +7,7 @@ import os
 import platform
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -41,6 +41,8 @@ class Header:
         Shape N × p of a frame, and ``"float32"`` or ``"float64"``.
     observables : tuple of str
         Names that are recorded beside risk and energy.
+    state : mapping of str to array or number
+        Solver's state at time 0: what room the states for resuming need.
     """
 
     problem: Problem
@@ -52,6 +54,13 @@ class Header:
     dim: int
     dtype: str
     observables: tuple[str, ...] = ()
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all frames and of two states."""
+        frames = len(self.times) * self.particles * self.dim * np.dtype(self.dtype).itemsize
+        return frames + 2 * sum(np.asarray(value).nbytes for value in self.state.values())
 
     @property
     def scalars(self) -> tuple[str, ...]:
@@ -90,6 +99,11 @@ def lay_out(file: Any, header: Header) -> None:
         _attach(file.create_dataset("weight", data=header.masses), (file["particle"],))
     for name in header.scalars:
         _attach(file.create_dataset(name, data=np.full(frames, np.nan)), (time,))
+    for slot in ("0", "1"):
+        group = file.create_group(f"state/{slot}")
+        group.attrs.update(sequence=0, frame=-1, checksum=0)
+        for name, value in header.state.items():
+            group.create_dataset(name, data=value)
     group = file.create_group("data")
     for name, size in zip(("point", "input", "target"), _sizes(data), strict=True):
         _scale(group, name, size)

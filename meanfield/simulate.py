@@ -109,6 +109,7 @@ def simulate(
                 dim=measure.dim,
                 dtype=measure.positions.dtype.name,
                 observables=names,
+                state=state_to_arrays(state),
             )
         )
         run = _Run(problem, solver, times, sink, tuple(observers), state)

@@ -8,6 +8,7 @@ that opens, with every committed frame.
 from __future__ import annotations
 
 import os
+import shutil
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -133,6 +134,12 @@ class HDF5Store:
         import h5py
 
         self.header = header
+        needed, free = header.size, shutil.disk_usage(self.path.absolute().parent).free
+        if needed > free:
+            raise FileError(
+                f"cannot write {self.path}: it needs {needed / 1e9:.3g} GB and {free / 1e9:.3g} GB "
+                "are free; save fewer frames"
+            )
         part = self.path.with_name(self.path.name + ".part")
         try:
             with h5py.File(part, "w") as file:
@@ -203,16 +210,13 @@ class HDF5Store:
         """Write the solver's state into the older of two slots."""
 
         def write() -> None:
-            slot = self._file.require_group(f"state/{self._sequence % 2}")
+            slot = self._file[f"state/{self._sequence % 2}"]
             slot.attrs["sequence"] = 0
             checksum = 0
             for name in sorted(arrays):
                 array = np.array(arrays[name], order="C")
                 checksum = zlib.crc32(array.tobytes(), checksum)
-                if name in slot:
-                    slot[name][...] = array
-                else:
-                    slot.create_dataset(name, data=array)
+                slot[name][...] = array
             slot.attrs["frame"], slot.attrs["checksum"] = index, checksum
             self._file.flush()
             slot.attrs["sequence"] = self._sequence
