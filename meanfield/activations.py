@@ -326,6 +326,8 @@ def _check_derivative(activation: Activation) -> None:
     for kink in activation.kinks:
         points = points[np.abs(points - kink) > 2 * width]
     try:
+        for function in activation.functions or ():
+            _compile_alone(function)
         slopes = activation.derivative(points)
         with np.errstate(invalid="ignore"):
             differences = (activation(points + width) - activation(points - width)) / (2 * width)
@@ -341,6 +343,14 @@ def _check_derivative(activation: Activation) -> None:
             f"the derivative of the activation {activation.name!r} is {slopes[worst]:.6g} at "
             f"z = {points[worst]:.4g}, but differences of its value give {differences[worst]:.6g}"
         )
+
+
+def _compile_alone(function: ScalarFunction) -> None:
+    """Let numba say what it cannot compile, without the kernels around it."""
+    from meanfield.kernels.compilation import part
+
+    scalar = part(getattr(function, "py_func", function))
+    part(lambda z: scalar(z))(0.5)
 
 
 def _first_reason(message: str) -> str:

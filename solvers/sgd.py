@@ -10,7 +10,7 @@ import numpy as np
 
 from meanfield.checks import as_count, as_number
 from meanfield.distributions import DataDistribution, distribution_from_dict
-from meanfield.engine import new_tape, single_threaded_blas
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.problem import Problem

@@ -275,7 +275,8 @@ def custom(value, slope, curvature=None):
         number = type(z)
         return number(value(z)), number(slope(z)), number(curvature(z))
 
-    kind = namedtuple("Custom", ())
+    # Compiled symbols are named by the type: each needs a name of its own.
+    kind = namedtuple(f"Custom{len(_JETS)}", ())
     _JETS[kind] = formula
     return kind()
 

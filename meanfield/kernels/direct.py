@@ -13,16 +13,10 @@ from typing import Any
 import numpy as np
 from numba.extending import overload
 
-from meanfield.kernels.activations import jet, value, value_and_slope
+from meanfield.kernels.activations import value, value_and_slope
 from meanfield.kernels.compilation import REORDERING_OPTIONS, reordering_kernel, reordering_part
 
-__all__ = [
-    "add_outputs",
-    "add_tangents",
-    "write_gradients",
-    "write_hessian_products",
-    "write_potentials",
-]
+__all__ = ["add_outputs", "write_gradients", "write_potentials"]
 
 _INLINE = {**REORDERING_OPTIONS, "forceinline": True}
 
@@ -235,51 +229,3 @@ def write_potentials(activation, positions, outer, bias, points, covector, poten
             for i in range(block.shape[0]):
                 a, w, b = _particle(block, i, outer, bias, tile)
                 result[i] += a * _moments(activation, w, b, tile, pull)[0]
-
-
-# -- derivatives of these: for linearised flows ------------------------------------------
-
-
-@reordering_kernel
-def add_tangents(activation, positions, directions, masses, outer, bias, points, tangents):
-    """Add Σ_i m_i ⟨∇Φ(x_k; θ_i), v_i⟩ to `tangents` (n,), float64; v is `directions`."""
-    for i in range(positions.shape[0]):
-        a, w, b = _particle(positions, i, outer, bias, points)
-        va, vw, vb = _particle(directions, i, outer, bias, points)
-        va = va if outer else type(va)(0.0)
-        for k in range(tangents.size):
-            sigma, slope = value_and_slope(activation, b + dot(w, points, k))
-            tangents[k] += masses[i] * (va * sigma + a * slope * (vb + dot(vw, points, k)))
-
-
-@reordering_part
-def _second_moments(activation, particle, direction, points, covector):
-    """Σ_k u_k σ' dz, and Σ_k u_k (da σ' + a σ'' dz) times 1 and x_k."""
-    a, w, b = particle
-    va, vw, vb = direction
-    of_outer, of_bias, of_points = type(b)(0.0), type(b)(0.0), zeros(w)
-    for k in range(covector.size):
-        _, slope, curvature = jet(activation, b + dot(w, points, k))
-        shift = vb + dot(vw, points, k)
-        change = covector[k] * (va * slope + a * curvature * shift)
-        of_outer += covector[k] * slope * shift
-        of_bias += change
-        of_points = plus(of_points, change, points, k)
-    return of_outer, of_bias, of_points
-
-
-@reordering_kernel
-def write_hessian_products(
-    activation, positions, directions, outer, bias, points, covector, products
-):
-    """Write ∇²_θ (Σ_k u_k Φ(x_k; θ_i)) v_i into `products` (N, p)."""
-    products[:] = 0.0
-    number = type(positions[0, 0])
-    for i in range(positions.shape[0]):
-        particle = _particle(positions, i, outer, bias, points)
-        va, vw, vb = _particle(directions, i, outer, bias, points)
-        direction = ((va if outer else number(0.0)), vw, vb)
-        of_outer, of_bias, of_points = _second_moments(
-            activation, particle, direction, points, covector
-        )
-        _add_row(products, i, outer, bias, of_outer, of_bias, number(1.0), of_points)

@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from meanfield.kernels.activations import jet, value, value_and_slope
+from meanfield.kernels.activations import value
 from meanfield.kernels.compilation import part, reordering_kernel, reordering_part
 from meanfield.kernels.memory import keep, recall
 
-__all__ = [
-    "add_outputs",
-    "write_gradients",
-]
+__all__ = ["add_outputs", "copy_inner", "write_gradients", "write_potentials"]
 
 
 @part
@@ -51,9 +48,9 @@ def _forward_tile(activation, positions, masses, outer, bias, z, kept, sums):
 
 @reordering_kernel
 def add_outputs(activation, positions, masses, outer, bias, inputs, rows, columns, z, kept, outputs):
-    """Add Σ_i m_i Φ(x_k; θ_i) to `outputs` (n,), float64.
+    """Add Σ_i m_i Φ(x_k; θ_i) to `outputs` (n, 1), float64.
 
-    `inputs` is (n, d); `z` needs rows * columns elements; `kept` has N * n elements,
+    `outer` and `bias` are the numbers (0 or 1) of columns for a and b; `inputs` is (n, d); `z` needs rows * columns elements; `kept` has N * n elements,
     tile after tile, or none.
     """
     particles, points = positions.shape[0], inputs.shape[0]
@@ -77,9 +74,8 @@ def add_outputs(activation, positions, masses, outer, bias, inputs, rows, column
             _forward_tile(
                 activation, tile, masses[first : first + rows], outer, bias, products, memory, sums
             )
-            total = outputs[left : left + columns]
             for k in range(width):
-                total[k] += sums[k]
+                outputs[left + k, 0] += sums[k]
 
 
 @reordering_part
@@ -135,11 +131,12 @@ def _write_rows(positions, outer, bias, by_inner, of_value, of_slope, homogeneou
 def write_gradients(
     activation, positions, outer, bias, inputs, covector, rows, columns, z, memory, taped, gradients
 ):
-    """Write ∇_θ Σ_k u_k Φ(x_k; θ_i) into `gradients` (N, p); `covector` is u (n,).
+    """Write ∇_θ Σ_k u_k Φ(x_k; θ_i) into `gradients` (N, p); `covector` is u (n, 1).
 
     `memory` is what `add_outputs` kept if `taped`, otherwise room for one tile.
     """
     particles, points = positions.shape[0], inputs.shape[0]
+    pull = covector.reshape(points)
     number = positions.dtype
     homogeneous = memory.itemsize == 1
     size = min(rows, particles)
@@ -163,7 +160,7 @@ def write_gradients(
                 np.dot(inner_buffer[:size], data.T, changes)
                 _keep_tile(activation, tile, bias, changes, kept)
             _backward_tile(
-                activation, kept, covector[left : left + columns], changes, sums[0], sums[1]
+                activation, kept, pull[left : left + columns], changes, sums[0], sums[1]
             )
             if left == 0:
                 np.dot(changes, data, total)
@@ -174,3 +171,30 @@ def write_gradients(
             tile, outer, bias, total, sums[0], sums[1], homogeneous,
             gradients[first : first + rows],
         )  # fmt: skip
+
+
+@reordering_kernel
+def write_potentials(
+    activation, positions, outer, bias, inputs, covector, rows, columns, z, potentials
+):
+    """Write Σ_k u_k Φ(x_k; θ_i) into `potentials` (N,), float64."""
+    number = type(positions[0, 0])
+    particles, last = positions.shape[0], positions.shape[1] - 1
+    flat = covector.reshape(covector.size)
+    inner_buffer = np.empty((min(rows, particles), inputs.shape[1]), positions.dtype)
+    potentials[:] = 0.0
+    for first in range(0, particles, rows):
+        tile = positions[first : first + rows]
+        size = tile.shape[0]
+        copy_inner(tile, outer, inner_buffer[:size])
+        for left in range(0, inputs.shape[0], columns):
+            data = inputs[left : left + columns]
+            pull = flat[left : left + columns]
+            products = z[: size * data.shape[0]].reshape(size, data.shape[0])
+            np.dot(inner_buffer[:size], data.T, products)
+            for i in range(size):
+                shift = tile[i, last] if bias else number(0.0)
+                row, total = products[i], number(0.0)
+                for k in range(row.size):
+                    total += pull[k] * value(activation, row[k] + shift)
+                potentials[first + i] += (tile[i, 0] if outer else number(1.0)) * total
