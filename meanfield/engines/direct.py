@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import RLock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,7 @@ from meanfield.engines.engine import Covector
 from meanfield.engines.threads import add_in_order, cut, sweep
 from meanfield.kernels import direct
 from meanfield.neurons import Neuron
-from meanfield.typing import Float64Array, FloatArray
+from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["DirectEngine"]
 
@@ -36,14 +35,18 @@ class DirectEngine:
 
     def __init__(self, neuron: Neuron, inputs: Float64Array, dtype: Any) -> None:
         self.neuron = neuron
-        self.points = tuple(np.ascontiguousarray(inputs.T, dtype=dtype))
-        self._least = max(_BLOCK, _PAIRS // len(inputs))
-        self._lock = RLock()
+        self.dtype = np.dtype(dtype)
+        self.load(inputs)
         compiled, self._typed = neuron.activation.compiled, neuron.activation.typed
         self._columns = (neuron.outer_columns, int(neuron.bias))
         self._add_outputs = compiled(direct.add_outputs)
         self._write_gradients = compiled(direct.write_gradients)
         self._write_potentials = compiled(direct.write_potentials)
+
+    def load(self, inputs: Array) -> None:
+        """Take data (n, d) in the place of those at hand."""
+        self.points = tuple(np.ascontiguousarray(inputs.T, dtype=self.dtype))
+        self._least = max(_BLOCK, _PAIRS // len(inputs))
 
     def outputs(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
         """Σ_i m_i Φ(x_j; θ_i) at every data point, shape (n, 1)."""

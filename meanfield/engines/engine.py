@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Protocol, TypeAlias
 
-from meanfield.typing import Float64Array, FloatArray
+from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["Covector", "Engine"]
 
@@ -28,6 +28,10 @@ class Engine(Protocol):
     """
 
     name: ClassVar[str]
+
+    def load(self, inputs: Array) -> None:
+        """Take data (n, d) in the place of those at hand, for example a mini-batch."""
+        ...
 
     def outputs(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
         """Σ_i m_i Φ(x_j; θ_i) at every data point, shape (n, k)."""

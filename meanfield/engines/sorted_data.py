@@ -45,15 +45,22 @@ class SortedEngine:
         spline = neuron.activation.spline
         assert spline is not None
         self.neuron = neuron
-        self.points, self._place = np.unique(inputs[:, 0].astype(dtype), return_inverse=True)
         self._columns = (neuron.outer_columns, int(neuron.bias))
         self._knots = spline.knots.astype(dtype)
         self._spline = (self._knots, spline.jumps, spline.constant, float(spline.slopes[0]))
-        self._table = _cells(self.points)
         self._bins = np.empty((len(self._knots), 0), np.int32)
         self._lock = RLock()
-        self._reach = max(1.0, float(np.abs(self.points).max()))
         self._direct = DirectEngine(neuron, inputs, dtype)
+        self.dtype = np.dtype(dtype)
+        self.load(inputs)
+
+    def load(self, inputs: Array) -> None:
+        """Take data (n, 1) in the place of those at hand."""
+        typed = inputs[:, 0].astype(self.dtype)
+        self.points, self._place = np.unique(typed, return_inverse=True)
+        self._table = _cells(self.points)
+        self._reach = max(1.0, float(np.abs(self.points).max()))
+        self._direct.load(inputs)
 
     def outputs(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
         """Σ_i m_i Φ(x_j; θ_i) at every data point, shape (n, 1)."""

@@ -60,10 +60,8 @@ class TiledEngine:
     def __init__(self, neuron: Neuron, inputs: Float64Array, dtype: Any) -> None:
         self.neuron = neuron
         self.dtype = np.dtype(dtype)
-        self.inputs = np.ascontiguousarray(inputs, dtype=self.dtype)
-        self.shape = tile_shape(*inputs.shape, self.dtype.itemsize)
+        self.load(inputs)
         self._lock = RLock()  # scratch and memory belong to one caller at a time
-        self._scratch: list[tuple[Array, Array]] = []
         typed = neuron.activation.typed
         bytes_suffice = neuron.outputs == 1 and isinstance(typed, BYTE_KINDS)
         self._kept_dtype = np.dtype(np.uint8) if bytes_suffice else self.dtype
@@ -73,6 +71,12 @@ class TiledEngine:
         self._add_outputs = neuron.activation.compiled(kernels.add_outputs)
         self._write_gradients = neuron.activation.compiled(kernels.write_gradients)
         self._write_potentials = neuron.activation.compiled(kernels.write_potentials)
+
+    def load(self, inputs: Array) -> None:
+        """Take data (n, d) in the place of those at hand."""
+        self.inputs = np.ascontiguousarray(inputs, dtype=self.dtype)
+        self.shape = tile_shape(*inputs.shape, self.dtype.itemsize)
+        self._scratch: list[tuple[Array, Array]] = []
 
     def outputs(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
         """Σ_i m_i Φ(x_j; θ_i) at every data point, shape (n, k)."""
@@ -114,9 +118,7 @@ class TiledEngine:
             self._gradients(positions, covector(outputs), gradients)
             return outputs
 
-    def _outputs(
-        self, positions: FloatArray, masses: Float64Array, memory: Array
-    ) -> Float64Array:
+    def _outputs(self, positions: FloatArray, masses: Float64Array, memory: Array) -> Float64Array:
         groups = self._groups(positions)
         parts = np.zeros((len(groups), len(self.inputs), self.neuron.outputs))
 
@@ -161,6 +163,8 @@ class TiledEngine:
         """Do the work of every group, each thread with scratch of its own."""
         cells = self.shape[0] * self.shape[1]
         while len(self._scratch) < min(thread_count(), groups):
-            self._scratch.append((np.empty(2 * cells, self.dtype), np.empty(cells, self._kept_dtype)))
+            self._scratch.append(
+                (np.empty(2 * cells, self.dtype), np.empty(cells, self._kept_dtype))
+            )
         with single_threaded_blas():
             sweep(work, groups)

@@ -44,7 +44,9 @@ def _forward_tile(activation, positions, bias, z, kept):
 
 
 @kernel
-def add_outputs(activation, positions, masses, count, bias, inputs, rows, columns, z, kept, outputs):
+def add_outputs(
+    activation, positions, masses, count, bias, inputs, rows, columns, z, kept, outputs
+):
     """Add Σ_i m_i Φ(x_j; θ_i) to `outputs` (n, k), float64.
 
     `count` is k; `inputs` is (n, d); `z` needs rows * columns elements; `kept` has N * n elements,
@@ -148,7 +150,9 @@ def write_gradients(
 
 
 @kernel
-def write_potentials(activation, positions, count, bias, inputs, covector, rows, columns, z, potentials):
+def write_potentials(
+    activation, positions, count, bias, inputs, covector, rows, columns, z, potentials
+):
     """Write Σ_j <u_j, Φ(x_j; θ_i)> into `potentials` (N,), float64."""
     particles, points = positions.shape[0], inputs.shape[0]
     inner_buffer = np.empty((min(rows, particles), inputs.shape[1]), positions.dtype)

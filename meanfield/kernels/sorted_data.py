@@ -14,7 +14,14 @@ import numpy as np
 
 from meanfield.kernels.compilation import kernel, part
 
-__all__ = ["accumulate", "add_lines", "find_bins", "tabulate", "write_gradients", "write_potentials"]
+__all__ = [
+    "accumulate",
+    "add_lines",
+    "find_bins",
+    "tabulate",
+    "write_gradients",
+    "write_potentials",
+]
 
 # Particles whose bins are sought together, in the first-level cache.
 _CHUNK = 512

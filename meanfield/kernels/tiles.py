@@ -47,7 +47,9 @@ def _forward_tile(activation, positions, masses, outer, bias, z, kept, sums):
 
 
 @reordering_kernel
-def add_outputs(activation, positions, masses, outer, bias, inputs, rows, columns, z, kept, outputs):
+def add_outputs(
+    activation, positions, masses, outer, bias, inputs, rows, columns, z, kept, outputs
+):
     """Add Σ_i m_i Φ(x_k; θ_i) to `outputs` (n, 1), float64.
 
     `outer` and `bias` are the numbers (0 or 1) of columns for a and b; `inputs` is (n, d); `z` needs rows * columns elements; `kept` has N * n elements,
@@ -159,9 +161,7 @@ def write_gradients(
             if not taped:
                 np.dot(inner_buffer[:size], data.T, changes)
                 _keep_tile(activation, tile, bias, changes, kept)
-            _backward_tile(
-                activation, kept, pull[left : left + columns], changes, sums[0], sums[1]
-            )
+            _backward_tile(activation, kept, pull[left : left + columns], changes, sums[0], sums[1])
             if left == 0:
                 np.dot(changes, data, total)
             else:
