@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from meanfield.kernels.activations import value
-from meanfield.kernels.compilation import kernel, part, reordering_kernel, reordering_part
+from meanfield.kernels.compilation import kernel, part, reordering_part
 from meanfield.kernels.memory import keep, recall
 from meanfield.kernels.tiles import copy_inner
 
@@ -79,7 +79,7 @@ def add_outputs(
 
 @reordering_part
 def _backward_tile(activation, kept, changes, values, of_slope):
-    """changes *= σ', values = σ on a tile; row sums of the changes are added to the last."""
+    """Changes *= σ', values = σ on a tile; row sums of the changes are added to the last."""
     number = type(changes[0, 0])
     for i in range(kept.shape[0]):
         memory, change, heights = kept[i], changes[i], values[i]

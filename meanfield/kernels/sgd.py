@@ -25,7 +25,7 @@ def _uses_blas(points, inputs):
 
 @reordering_part
 def _pre_activations(inner, inputs, z):
-    """z = X W for inner weights (d, C) and inputs (B, d)."""
+    """Z = X W for inner weights (d, C) and inputs (B, d)."""
     if _uses_blas(inputs.shape[0], inputs.shape[1]):
         np.dot(inputs, inner, z)
         return

@@ -52,8 +52,9 @@ def add_outputs(
 ):
     """Add Σ_i m_i Φ(x_k; θ_i) to `outputs` (n, 1), float64.
 
-    `outer` and `bias` are the numbers (0 or 1) of columns for a and b; `inputs` is (n, d); `z` needs rows * columns elements; `kept` has N * n elements,
-    tile after tile, or none.
+    `outer` and `bias` are the numbers (0 or 1) of columns for a and b; `inputs` is
+    (n, d); `z` needs rows * columns elements; `kept` has N * n elements, tile after
+    tile, or none.
     """
     particles, points = positions.shape[0], inputs.shape[0]
     inner_buffer = np.empty((min(rows, particles), inputs.shape[1]), positions.dtype)
@@ -82,7 +83,7 @@ def add_outputs(
 
 @reordering_part
 def _backward_tile(activation, kept, covector, changes, of_value, of_slope):
-    """changes = u σ' on a tile; row sums of u σ and u σ' are added to the last two."""
+    """Changes = u σ' on a tile; row sums of u σ and u σ' are added to the last two."""
     number = type(changes[0, 0])
     for i in range(kept.shape[0]):
         memory, change = kept[i], changes[i]
