@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 from meanfield.kernels.compilation import inline, inlined, kernel
 from meanfield.kernels.elementary import (
+    erf_and_gaussian,
     exp_minus,
-    expm1_minus,
     log1p_unit,
     normal_cdf,
     normal_pdf,
+    tanh,
 )
 
 __all__ = [
@@ -103,10 +104,9 @@ class Tanh(NamedTuple):
 @_builtin("tanh", Tanh)
 def _tanh(activation, z):
     number = type(z)
-    m = expm1_minus(-2.0 * abs(z))
-    sigma = math.copysign(m / (2.0 + m), z)
-    slope = 1.0 - sigma * sigma
-    return number(sigma), number(slope), number(-2.0 * sigma * slope)
+    sigma = tanh(z)
+    slope = number(1.0) - sigma * sigma
+    return sigma, slope, number(-2.0) * sigma * slope
 
 
 class Erf(NamedTuple):
@@ -116,8 +116,9 @@ class Erf(NamedTuple):
 @_builtin("erf", Erf)
 def _erf(activation, z):
     number = type(z)
-    slope = number(1.1283791670955126 * exp_minus(-z * z))
-    return number(math.erf(z)), slope, number(-2.0) * z * slope
+    sigma, bell = erf_and_gaussian(z)
+    slope = number(1.1283791670955126) * bell
+    return sigma, slope, number(-2.0) * z * slope
 
 
 class Sigmoid(NamedTuple):
@@ -127,17 +128,18 @@ class Sigmoid(NamedTuple):
 @inline
 def logistic(z):
     """The sigmoid of z and of -z, without cancellation on either side."""
+    number = type(z)
+    zero, one = number(0.0), number(1.0)
     e = exp_minus(-abs(z))
-    scale = 1.0 / (1.0 + e)
-    return (1.0 if z >= 0.0 else e) * scale, (e if z >= 0.0 else 1.0) * scale
+    scale = one / (one + e)
+    return (one if z >= zero else e) * scale, (e if z >= zero else one) * scale
 
 
 @_builtin("sigmoid", Sigmoid)
 def _sigmoid(activation, z):
-    number = type(z)
     above, below = logistic(z)
     slope = above * below
-    return number(above), number(slope), number(slope * (below - above))
+    return above, slope, slope * (below - above)
 
 
 class Softplus(NamedTuple):
@@ -147,14 +149,14 @@ class Softplus(NamedTuple):
 @inline
 def softplus(z):
     """log(1 + e^z) = max(z, 0) + log(1 + e^{-|z|})."""
-    return (0.0 if z <= 0.0 else z) + log1p_unit(exp_minus(-abs(z)))
+    zero = type(z)(0.0)
+    return (zero if z <= zero else z) + log1p_unit(exp_minus(-abs(z)))
 
 
 @_builtin("softplus", Softplus)
 def _softplus(activation, z):
-    number = type(z)
     above, below = logistic(z)
-    return number(softplus(z)), number(above), number(above * below)
+    return softplus(z), above, above * below
 
 
 class Gelu(NamedTuple):
@@ -163,13 +165,8 @@ class Gelu(NamedTuple):
 
 @_builtin("gelu", Gelu)
 def _gelu(activation, z):
-    number = type(z)
     below, density = normal_cdf(z), normal_pdf(z)
-    return (
-        number(z * below),
-        number(below + z * density),
-        number((2.0 - z * z) * density),
-    )
+    return z * below, below + z * density, (type(z)(2.0) - z * z) * density
 
 
 class Silu(NamedTuple):
@@ -178,14 +175,9 @@ class Silu(NamedTuple):
 
 @_builtin("silu", Silu)
 def _silu(activation, z):
-    number = type(z)
     above, below = logistic(z)
     slope = above * below
-    return (
-        number(z * above),
-        number(above + z * slope),
-        number(slope * (2.0 + z * (below - above))),
-    )
+    return z * above, above + z * slope, slope * (type(z)(2.0) + z * (below - above))
 
 
 class Sin(NamedTuple):
