@@ -13,7 +13,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from meanfield.kernels.compilation import inline, inlined, kernel
+from meanfield.kernels.compilation import inline, inlined, kernel, widest_vectors
 from meanfield.kernels.elementary import (
     erf_and_gaussian,
     exp_minus,
@@ -278,6 +278,7 @@ def _unknown(z):
 @kernel
 def fill_values(activation, z, values):
     """Write σ of every element of the flat array `z` into `values`, which may be `z`."""
+    widest_vectors()
     for i in range(z.size):
         values[i] = value(activation, z[i])
 
@@ -285,6 +286,7 @@ def fill_values(activation, z, values):
 @kernel
 def fill_pairs(activation, z, values, slopes):
     """Write value and slope of every element of `z`; `slopes` may be `z` itself."""
+    widest_vectors()
     for i in range(z.size):
         values[i], slopes[i] = value_and_slope(activation, z[i])
 
@@ -292,5 +294,6 @@ def fill_pairs(activation, z, values, slopes):
 @kernel
 def fill_jets(activation, z, values, slopes, curvatures):
     """Write value, slope and curvature of every element of `z`."""
+    widest_vectors()
     for i in range(z.size):
         values[i], slopes[i], curvatures[i] = jet(activation, z[i])

@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 import numba
-from numba.extending import overload
+from numba.core import types
+from numba.extending import intrinsic, overload
 
 __all__ = [
     "OPTIONS",
@@ -19,6 +20,7 @@ __all__ = [
     "reordering_kernel",
     "reordering_part",
     "uncached",
+    "widest_vectors",
 ]
 
 #: ``contract`` allows fused multiply-add, ``nsz`` ignores the sign of zero. Nothing may
@@ -48,6 +50,20 @@ def inlined(stub: Callable[..., Any], options: dict[str, Any] = OPTIONS) -> Any:
     """Decorator of a function that, given types, returns the scalar code for a stub."""
     choices: Any = {**options, "forceinline": True}
     return overload(stub, jit_options=choices)
+
+
+@intrinsic
+def widest_vectors(typing: Any) -> Any:
+    """Let the calling function use registers of 512 bits, which LLVM avoids by default."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        attributes = builder.function.attributes
+        if isinstance(attributes, set):
+            # The method of the class knows attributes without a value only.
+            set.add(attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 @cache

@@ -18,6 +18,7 @@ from meanfield.kernels.compilation import (
     inlined,
     reordering_kernel,
     reordering_part,
+    widest_vectors,
 )
 
 __all__ = ["add_outputs", "write_gradients", "write_potentials"]
@@ -131,6 +132,7 @@ def _particle(positions, i, outer, bias, points):
 @reordering_part
 def _add_block(activation, positions, masses, outer, bias, points, sums):
     """Add the outputs of a block of particles, four at a time, to `sums` (n,)."""
+    widest_vectors()
     size = positions.shape[0]
     number = type(positions[0, 0])
     whole = size - size % 4
@@ -181,6 +183,7 @@ def add_outputs(activation, positions, masses, outer, bias, points, outputs):
 @reordering_part
 def _moments(activation, weights, shift, points, covector):
     """Σ_k u_k σ(z_k), Σ_k u_k σ'(z_k) and Σ_k u_k σ'(z_k) x_k."""
+    widest_vectors()
     number = type(shift)
     of_value, of_slope, of_points = number(0.0), number(0.0), zeros(weights)
     for k in range(covector.size):

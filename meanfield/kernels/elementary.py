@@ -163,9 +163,7 @@ def polynomial(coefficients: Any, x: Any) -> Any:
 def _polynomial(coefficients, x):
     if len(coefficients) == 1:
         return lambda coefficients, x: type(x)(coefficients[0])
-    return lambda coefficients, x: (
-        type(x)(coefficients[0]) + x * polynomial(coefficients[1:], x)
-    )
+    return lambda coefficients, x: type(x)(coefficients[0]) + x * polynomial(coefficients[1:], x)
 
 
 def _choice(double: Any, single: Any) -> Any:
@@ -217,7 +215,7 @@ def _power_of_two(typing: Any, rounded: Any) -> Any:
 
 @intrinsic
 def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """a b + c with one rounding."""
+    """A b + c with one rounding."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from meanfield.kernels.activations import value
-from meanfield.kernels.compilation import kernel, part, reordering_part
+from meanfield.kernels.compilation import kernel, part, reordering_part, widest_vectors
 from meanfield.kernels.memory import keep, recall
 from meanfield.kernels.tiles import copy_inner
 
@@ -27,6 +27,7 @@ def _outer_weights(positions, masses, outer):
 @part
 def _forward_tile(activation, positions, bias, z, kept):
     """Replace z by values in place; fill `kept` if it has room."""
+    widest_vectors()
     number = type(z[0, 0])
     last = positions.shape[1] - 1
     for i in range(z.shape[0]):
@@ -80,6 +81,7 @@ def add_outputs(
 @reordering_part
 def _backward_tile(activation, kept, changes, values, of_slope):
     """Changes *= σ', values = σ on a tile; row sums of the changes are added to the last."""
+    widest_vectors()
     number = type(changes[0, 0])
     for i in range(kept.shape[0]):
         memory, change, heights = kept[i], changes[i], values[i]
@@ -96,6 +98,7 @@ def _backward_tile(activation, kept, changes, values, of_slope):
 @part
 def _keep_tile(activation, positions, bias, z, kept):
     """Fill `kept` from the products of a tile."""
+    widest_vectors()
     number = type(z[0, 0])
     last = positions.shape[1] - 1
     for i in range(z.shape[0]):

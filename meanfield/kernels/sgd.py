@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from meanfield.kernels.activations import value_and_slope
-from meanfield.kernels.compilation import part, reordering_kernel, reordering_part
+from meanfield.kernels.compilation import part, reordering_kernel, reordering_part, widest_vectors
 from meanfield.kernels.losses import fill_loss
 
 __all__ = ["sgd_steps"]
@@ -26,6 +26,7 @@ def _uses_blas(points, inputs):
 @reordering_part
 def _pre_activations(inner, inputs, z):
     """Z = X W for inner weights (d, C) and inputs (B, d)."""
+    widest_vectors()
     if _uses_blas(inputs.shape[0], inputs.shape[1]):
         np.dot(inputs, inner, z)
         return
@@ -41,6 +42,7 @@ def _pre_activations(inner, inputs, z):
 @reordering_part
 def _forward(activation, tile, masses, outer, bias, inputs, values, slopes, outputs):
     """Add the outputs of a tile to `outputs` (B, k); keep values and slopes (B, C)."""
+    widest_vectors()
     last = tile.shape[0] - 1
     number = type(tile[0, 0])
     _pre_activations(tile[outer : outer + inputs.shape[1]], inputs, slopes)
@@ -68,6 +70,7 @@ def _forward(activation, tile, masses, outer, bias, inputs, values, slopes, outp
 @reordering_part
 def _backward(tile, outer, bias, inputs, covector, values, slopes, gradient):
     """Write the gradient (p, C) of a tile; `covector` is (B, k). `slopes` are used up."""
+    widest_vectors()
     number = type(tile[0, 0])
     last, width = tile.shape[0] - 1, inputs.shape[1]
     gradient[:] = 0.0
@@ -106,6 +109,7 @@ def _backward(tile, outer, bias, inputs, covector, values, slopes, gradient):
 @part
 def _update(tile, momentum_tile, gradient, step, momentum, ridge):
     """θ ← θ − s v with v ← β v + ∇Ψ, in place."""
+    widest_vectors()
     number = type(tile[0, 0])
     for c in range(tile.shape[0]):
         row, force, strength = tile[c], gradient[c], number(ridge[c])

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meanfield.kernels.compilation import kernel, part
+from meanfield.kernels.compilation import kernel, part, widest_vectors
 
 __all__ = [
     "accumulate",
@@ -30,6 +30,7 @@ _CHUNK = 512
 @part
 def _breakpoints(positions, outer, bias, knot, limit, t, rising):
     """Points x where w x + b crosses a knot, beyond all data if w = 0; whether w >= 0."""
+    widest_vectors()
     number = type(knot)
     last = positions.shape[1] - 1
     for i in range(t.size):
@@ -45,6 +46,7 @@ def _breakpoints(positions, outer, bias, knot, limit, t, rising):
 @part
 def _look_up(t, start, inverse_width, cells, found):
     """How many points lie in cells before that of t."""
+    widest_vectors()
     number = type(start)
     top = number(cells.size - 1)
     for i in range(t.size):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meanfield.kernels.compilation import kernel
+from meanfield.kernels.compilation import kernel, widest_vectors
 
 __all__ = ["add_squared_errors", "combine", "subtract_scaled"]
 
@@ -13,6 +13,7 @@ def combine(base, coefficients, stages, result):
 
     Terms are added in order; `result` may be `base` or a stage with coefficient 0.
     """
+    widest_vectors()
     for first in range(0, base.size, 1024):
         total = result[first : first + 1024]
         start = base[first : first + 1024]

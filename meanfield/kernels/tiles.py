@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from meanfield.kernels.activations import value
-from meanfield.kernels.compilation import part, reordering_kernel, reordering_part
+from meanfield.kernels.compilation import part, reordering_kernel, reordering_part, widest_vectors
 from meanfield.kernels.memory import keep, recall
 
 __all__ = ["add_outputs", "copy_inner", "write_gradients", "write_potentials"]
@@ -29,6 +29,7 @@ def copy_inner(positions, outer, inner):
 @reordering_part
 def _forward_tile(activation, positions, masses, outer, bias, z, kept, sums):
     """Add the outputs of a tile to `sums`; fill `kept` if it has room."""
+    widest_vectors()
     number = type(z[0, 0])
     last = positions.shape[1] - 1
     for i in range(z.shape[0]):
@@ -84,6 +85,7 @@ def add_outputs(
 @reordering_part
 def _backward_tile(activation, kept, covector, changes, of_value, of_slope):
     """Changes = u σ' on a tile; row sums of u σ and u σ' are added to the last two."""
+    widest_vectors()
     number = type(changes[0, 0])
     for i in range(kept.shape[0]):
         memory, change = kept[i], changes[i]
@@ -101,6 +103,7 @@ def _backward_tile(activation, kept, covector, changes, of_value, of_slope):
 @part
 def _keep_tile(activation, positions, bias, z, kept):
     """Fill `kept` from the products of a tile."""
+    widest_vectors()
     number = type(z[0, 0])
     last = positions.shape[1] - 1
     for i in range(z.shape[0]):
@@ -179,6 +182,7 @@ def write_potentials(
     activation, positions, outer, bias, inputs, covector, rows, columns, z, potentials
 ):
     """Write Σ_k u_k Φ(x_k; θ_i) into `potentials` (N,), float64."""
+    widest_vectors()
     number = type(positions[0, 0])
     particles, last = positions.shape[0], positions.shape[1] - 1
     flat = covector.reshape(covector.size)
