@@ -21,7 +21,14 @@ from meanfield.kernels.two_layer import tile_shape
 from meanfield.neurons import Neuron
 from meanfield.typing import Array, Float64Array, FloatArray
 
-__all__ = ["Engine", "new_tape", "single_threaded_blas", "thread_count"]
+__all__ = [
+    "Engine",
+    "equal_groups",
+    "new_tape",
+    "single_threaded_blas",
+    "sweep",
+    "thread_count",
+]
 
 Tape: TypeAlias = tuple[Array, Array]
 
@@ -208,28 +215,48 @@ class Engine:
         return values[part], slopes[part]
 
     def _groups(self, particles: int) -> list[slice]:
-        tiles = -(-particles // self.rows)
-        size = -(-tiles // min(tiles, _MOST_GROUPS)) * self.rows
-        return [slice(first, first + size) for first in range(0, particles, size)]
+        return equal_groups(particles, self.rows)
 
     def _sweep(self, work: Callable[[slice, Array], None], particles: int) -> None:
         """Do the work of every group, each thread with a scratch buffer of its own."""
-        groups = self._groups(particles)
-        threads = min(thread_count(), len(groups))
-        with self._lock, single_threaded_blas():
-            while len(self._scratch) < threads:
-                self._scratch.append(np.empty(3 * self.rows * self.columns, self.dtype))
-            if threads == 1:
-                for group in groups:
-                    work(group, self._scratch[0])
-                return
-            remaining = iter(groups)
+        with self._lock:
+            size = 3 * self.rows * self.columns
+            sweep(work, self._groups(particles), self._scratch, size, self.dtype)
 
-            def worker(scratch: Array) -> None:
-                for group in remaining:
-                    work(group, scratch)
 
-            for done in [
-                _pool(os.getpid()).submit(worker, self._scratch[t]) for t in range(threads)
-            ]:
-                done.result()
+def equal_groups(particles: int, rows: int) -> list[slice]:
+    """Consecutive groups of whole tiles of `rows` particles, at most 32 of them."""
+    tiles = -(-particles // rows)
+    size = -(-tiles // min(tiles, _MOST_GROUPS)) * rows
+    return [slice(first, first + size) for first in range(0, particles, size)]
+
+
+def sweep(
+    work: Callable[[slice, Array], None],
+    groups: list[slice],
+    scratch: list[Array],
+    size: int,
+    dtype: Any,
+) -> None:
+    """Do the work of every group, each thread with a scratch buffer of its own.
+
+    Threads take groups in any order, so the work of a group may write to its own slots
+    only. `scratch` keeps the buffers of `size` numbers for the next sweep.
+    """
+    threads = min(thread_count(), len(groups))
+    with single_threaded_blas():
+        while len(scratch) < threads:
+            scratch.append(np.empty(size, dtype))
+        if threads == 1:
+            for group in groups:
+                work(group, scratch[0])
+            return
+        remaining = iter(groups)
+
+        def worker(buffer: Array) -> None:
+            for group in remaining:
+                work(group, buffer)
+
+        pool = _pool(os.getpid())
+        for done in [pool.submit(worker, scratch[t]) for t in range(threads)]:
+            done.result()
