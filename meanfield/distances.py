@@ -17,7 +17,7 @@ import numpy as np
 from meanfield.checks import as_count, as_number
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.measures import ParticleMeasure
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 from meanfield.registry import Registry
 from meanfield.typing import Float64Array
 
@@ -288,13 +288,13 @@ def coupling(mu: ParticleMeasure, nu: ParticleMeasure) -> float:
 
 
 def function(
-    problem: Problem, mu: ParticleMeasure, nu: ParticleMeasure, inputs: Any = None
+    problem: AnyProblem, mu: ParticleMeasure, nu: ParticleMeasure, inputs: Any = None
 ) -> float:
     """Root mean square distance of outputs, (Σ_j p_j |f(x_j; μ) − f(x_j; ν)|²)^(1/2).
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or PopulationProblem
         Whose neuron makes networks of the measures.
     mu, nu : ParticleMeasure
     inputs : (m, d) array, optional

@@ -116,9 +116,7 @@ class PairEngine:
         """Σ_j m_j K(θ_i, θ_j) for every target, shape (N,)."""
         return self.gradients(positions, sources)[0]
 
-    def gradients(
-        self, positions: FloatArray, sources: Sources
-    ) -> tuple[Float64Array, FloatArray]:
+    def gradients(self, positions: FloatArray, sources: Sources) -> tuple[Float64Array, FloatArray]:
         """Σ_j m_j K(θ_i, θ_j), shape (N,), and its gradient in θ_i, shape (N, p).
 
         At w = 0 the gradient of a relu neuron is 0, as relu'(0) = 0.
@@ -158,9 +156,7 @@ class PairEngine:
             unit *= (np.sqrt(2.0) * lengths / np.hypot(1.0, np.sqrt(2.0) * lengths))[:, None]
         return lengths, unit
 
-    def _sum(
-        self, directions: Float64Array, sources: Sources
-    ) -> tuple[Float64Array, Float64Array]:
+    def _sum(self, directions: Float64Array, sources: Sources) -> tuple[Float64Array, Float64Array]:
         """Totals (N,) and vectors (N, d) of `meanfield.kernels.pairs.add_pairs`."""
         totals, vectors = np.zeros(len(directions)), np.zeros(directions.shape)
         if self._planar:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -140,6 +140,16 @@ class PopulationProblem:
         """Risk on data, for example a sample with noisy labels; see `Problem.risk_on`."""
         return self.sampled.risk_on(measure, data)
 
+    def accuracy(self, measure: ParticleMeasure, data: Dataset) -> float:
+        """Refused: the outputs are numbers, not labels.
+
+        Raises
+        ------
+        InvalidInputError
+            Always, as the squared loss does not classify.
+        """
+        return self.sampled.accuracy(measure, data)
+
     # -- the energy ------------------------------------------------------------------------
 
     def risk(self, measure: ParticleMeasure) -> float:
@@ -231,7 +241,7 @@ class PopulationProblem:
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: copies and pickles carry no buffers."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
     def _engine(self, dtype: Any) -> PairEngine:
         name = np.dtype(dtype).name
@@ -276,8 +286,9 @@ class PopulationProblem:
             If a setting is unknown.
         """
         parts = {name: part for name, part in described.items() if name != "kind"}
+        known = [entry.name for entry in fields(cls)]
         for setting in parts:
-            if setting not in cls.__dataclass_fields__:
-                raise unknown_name("setting of a population problem", setting, parts)
+            if setting not in known:
+                raise unknown_name("setting of a population problem", setting, known)
         neuron = Neuron.from_dict(parts.pop("neuron"))
         return cls(neuron, ParticleMeasure(**parts.pop("teacher")), **parts)

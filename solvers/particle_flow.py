@@ -10,7 +10,7 @@ import numpy as np
 from meanfield.checks import as_number
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import ParticleMeasure
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
 from meanfield.typing import Array, Float64Array, FloatArray
@@ -113,7 +113,7 @@ class ParticleFlow:
         """Coefficients of the method."""
         return tableaus[self.method]
 
-    def start(self, problem: Problem, measure: ParticleMeasure, seed: int) -> FlowState:
+    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> FlowState:
         """State at time 0; the seed is not used, as nothing is random."""
         require_noiseless(problem, self.name)
         positions = measure.positions
@@ -138,7 +138,7 @@ class ParticleFlow:
         )
 
     def advance(
-        self, problem: Problem, state: FlowState, t: float
+        self, problem: AnyProblem, state: FlowState, t: float
     ) -> tuple[FlowState, ParticleMeasure]:
         """State whose last step contains `t`, and the measure at `t` by interpolation."""
         with np.errstate(over="ignore", invalid="ignore"):
@@ -146,7 +146,7 @@ class ParticleFlow:
                 state = self._step(problem, state)
         return state, ParticleMeasure(self._interpolate(state, t), state.masses)
 
-    def _step(self, problem: Problem, state: FlowState) -> FlowState:
+    def _step(self, problem: AnyProblem, state: FlowState) -> FlowState:
         tableau, h = self.tableau, state.next_step
         stages = self._stages(problem, state, h)
         positions = _combine(state.positions, h, tableau.weights, stages)
@@ -189,7 +189,7 @@ class ParticleFlow:
             evaluations=evaluations,
         )
 
-    def _stages(self, problem: Problem, state: FlowState, h: float) -> FloatArray:
+    def _stages(self, problem: AnyProblem, state: FlowState, h: float) -> FloatArray:
         """Stage velocities; the last one of an adaptive method is filled by the caller."""
         tableau = self.tableau
         stages = np.zeros_like(state.stages)
@@ -202,7 +202,7 @@ class ParticleFlow:
 
     def _error(
         self,
-        problem: Problem,
+        problem: AnyProblem,
         state: FlowState,
         h: float,
         stages: FloatArray,

@@ -15,6 +15,8 @@ import math
 import numba
 import numpy as np
 
+from meanfield.typing import Array
+
 __all__ = ["add_circle_pairs"]
 
 
@@ -89,7 +91,9 @@ def _scan(targets, alphas, target_order, sorted_angles, sums, totals, vectors):
             vectors[i, c] += (math.pi - alpha) * behind[c] + behind[2 + c]
 
 
-def add_circle_pairs(targets, sources, charges, totals, vectors):
+def add_circle_pairs(
+    targets: Array, sources: Array, charges: Array, totals: Array, vectors: Array
+) -> None:
     """Add what `meanfield.kernels.pairs.add_pairs` adds for relu, in two dimensions.
 
     `targets` (n, 2), `sources` (m, 2) and `charges` (m,) are float64; directions are
