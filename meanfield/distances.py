@@ -307,7 +307,7 @@ def function(
 
     Examples
     --------
-    >>> from meanfield import Dataset, Neuron
+    >>> from meanfield import Dataset, Neuron, Problem
     >>> neuron = Neuron(1, activation="linear", outer="fixed", bias=False)
     >>> problem = Problem(neuron, Dataset([[2.0]], [0.0]))
     >>> function(problem, ParticleMeasure([[1.0]]), ParticleMeasure([[4.0]]))
