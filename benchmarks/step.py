@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import erf
 
 import meanfield as mf
-from meanfield.engine import single_threaded_blas, thread_count
+from meanfield.engines.threads import single_threaded_blas, thread_count
 
 CASES = [
     (1, 200, 100_000),

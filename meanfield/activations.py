@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from meanfield.checks import as_number
+from meanfield.checks import as_finite_array, as_number
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.registry import Registry
+from meanfield.splines import Spline
 from meanfield.typing import Float64Array
-
-if TYPE_CHECKING:
-    from meanfield.kernels.specialise import Kernels
 
 __all__ = [
     "Activation",
@@ -26,6 +24,7 @@ __all__ = [
     "clipped_linear",
     "custom",
     "leaky_relu",
+    "linear_spline",
 ]
 
 ScalarFunction = Callable[[float], float]
@@ -43,7 +42,7 @@ class Activation:
     name : str
         Name in the vocabulary.
     parameters : mapping of str to float
-        Parameters by name, empty for most.
+        Parameters by name, empty for most (tuples of numbers for `linear_spline`).
     homogeneity : float or None
         Degree h with σ(cz) = c^h σ(z) for all c > 0, or None.
     kinks : tuple of float
@@ -61,11 +60,11 @@ class Activation:
     """
 
     name: str
-    parameters: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     homogeneity: float | None = None
     kinks: tuple[float, ...] = ()
     smoothness: float = math.inf
-    functions: tuple[ScalarFunction, ScalarFunction] | None = field(default=None, repr=False)
+    functions: tuple[ScalarFunction, ...] | None = field(default=None, repr=False)
 
     def __hash__(self) -> int:
         return hash((self.name, tuple(self.parameters.items()), self.functions))
@@ -83,51 +82,59 @@ class Activation:
         return self._evaluate(z)[1]
 
     def _evaluate(self, z: Any) -> tuple[Float64Array, Float64Array]:
+        from meanfield.kernels.activations import fill_pairs
+
         points = np.array(z, dtype=np.float64)
         flat = points.ravel()
         values, slopes = np.empty_like(flat), np.empty_like(flat)
-        self.kernels.fill_pairs(self.code, self.parameter_array, flat, values, slopes)
+        self.compiled(fill_pairs)(self.typed, flat, values, slopes)
         return values.reshape(points.shape), slopes.reshape(points.shape)
 
-    @property
-    def code(self) -> int:
-        """Integer by which the kernels know a built-in activation; -1 for custom ones."""
-        from meanfield.kernels.activations import CODES
-
-        return CODES.get(self.name, -1) if self.functions is None else -1
-
     @cached_property
-    def parameter_array(self) -> Float64Array:
-        """Parameters in the order in which the kernels read them, padded to length 4."""
-        array = np.zeros(4)
-        array[: len(self.parameters)] = list(self.parameters.values())
-        return array
-
-    @cached_property
-    def kernels(self) -> Kernels:
-        """Compiled kernels that apply this activation."""
-        from meanfield.kernels import specialise
-
-        if self.functions is None:
-            return specialise.builtin_kernels()
-        return specialise.custom_kernels(*self.functions)
-
-    @cached_property
-    def scalar_functions(self) -> tuple[Any, Any]:
-        """Two numba-compiled functions of a float: σ and σ'."""
-        import numba
-
+    def typed(self) -> Any:
+        """The named tuple by which compiled kernels know this activation."""
         from meanfield.kernels import activations as kernels
 
         if self.functions is not None:
-            value, slope = (getattr(f, "py_func", f) for f in self.functions)
-            return numba.njit(value), numba.njit(slope)
-        pair = getattr(kernels, self.name)
-        arguments = tuple(self.parameters.values())
-        return (
-            numba.njit(lambda z: pair(z, *arguments)[0]),
-            numba.njit(lambda z: pair(z, *arguments)[1]),
-        )
+            return kernels.custom(*(getattr(f, "py_func", f) for f in self.functions))
+        if self.name == "linear_spline":
+            spline = self.spline
+            assert spline is not None
+            knots, values = (self.parameters[key] for key in ("knots", "values"))
+            return kernels.LinearSpline(knots, values, tuple(spline.slopes.tolist()))
+        return kernels.BUILTIN[self.name](*self.parameters.values())
+
+    def compiled(self, kernel: Any) -> Any:
+        """The form of a kernel that takes this activation's `typed`.
+
+        Kernels around a user's functions live as long as the process: on disk they
+        could not be told from those of another function of the same name.
+        """
+        from meanfield.kernels.compilation import uncached
+
+        return kernel if self.functions is None else uncached(kernel)
+
+    @property
+    def has_curvature(self) -> bool:
+        """Whether σ'' is known."""
+        return self.functions is None or len(self.functions) == 3
+
+    @cached_property
+    def spline(self) -> Spline | None:
+        """The pieces of a piecewise linear σ, or None."""
+        parameters: Any = self.parameters
+        if self.functions is not None:
+            return None
+        if self.name == "relu":
+            return Spline.through([0.0], [0.0], 0.0, 1.0)
+        if self.name == "leaky_relu":
+            return Spline.through([0.0], [0.0], parameters["slope"], 1.0)
+        if self.name == "clipped_linear":
+            knots = [parameters["start"], parameters["stop"]]
+            return Spline.through(knots, [parameters["low"], parameters["high"]], 0.0, 0.0)
+        if self.name == "linear_spline":
+            return Spline.through(*parameters.values())
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `activation_from_dict` rebuilds the activation."""
@@ -205,6 +212,7 @@ def custom(
     name: str,
     value: ScalarFunction,
     derivative: ScalarFunction,
+    second_derivative: ScalarFunction | None = None,
     *,
     homogeneity: float | None = None,
     kinks: tuple[float, ...] = (),
@@ -222,6 +230,8 @@ def custom(
     value, derivative : callables, float -> float
         σ and σ', plain Python or numba-compiled. The derivative is checked against
         differences of the value at points away from `kinks`.
+    second_derivative : callable, optional
+        σ'', which only Hessians need; not checked.
     homogeneity, kinks, smoothness
         As in `Activation`.
 
@@ -241,14 +251,65 @@ def custom(
     >>> cubic([2.0])
     array([8.])
     """
-    if name in activations and activations[name].functions != (value, derivative):
+    functions = tuple(f for f in (value, derivative, second_derivative) if f is not None)
+    if name in activations and activations[name].functions != functions:
         raise InvalidInputError(f"the activation name {name!r} is taken already")
-    activation = Activation(
-        name, {}, homogeneity, tuple(kinks), smoothness, functions=(value, derivative)
-    )
+    activation = Activation(name, {}, homogeneity, tuple(kinks), smoothness, functions)
     _check_derivative(activation)
     activations.register(name, activation)
     return activation
+
+
+def linear_spline(
+    knots: Sequence[float],
+    values: Sequence[float],
+    left_slope: float | None = None,
+    right_slope: float | None = None,
+) -> Activation:
+    """σ through the points (knots, values), linear between and outside them.
+
+    Parameters
+    ----------
+    knots : (q,) sequence
+        Increasing numbers.
+    values : (q,) sequence
+        σ at the knots.
+    left_slope, right_slope : float, optional
+        Slopes outside the knots; by default those of the first and the last piece.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is not finite, knots do not increase, lengths differ, or there is
+        one knot only and a slope is missing.
+
+    Examples
+    --------
+    >>> hat = linear_spline([-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], 0.0, 0.0)
+    >>> hat([-2.0, -0.5, 0.0, 0.25])
+    array([0.  , 0.5, 1.  , 0.75])
+    """
+    points = as_finite_array("knots", knots, 1).astype(np.float64)
+    heights = as_finite_array("values", values, 1).astype(np.float64)
+    if len(points) != len(heights) or not (np.diff(points) > 0.0).all():
+        raise InvalidInputError(
+            f"knots must increase and come with one value each, got {len(points)} knots and "
+            f"{len(heights)} values: knots={points.tolist()}"
+        )
+    if len(points) == 1 and (left_slope is None or right_slope is None):
+        raise InvalidInputError("a spline with one knot needs left_slope and right_slope")
+    inside = np.diff(heights) / np.diff(points)
+    left, right = (
+        as_number(name, inside[end] if slope is None else slope)
+        for name, slope, end in (("left_slope", left_slope, 0), ("right_slope", right_slope, -1))
+    )
+    parameters = {
+        "knots": tuple(points.tolist()),
+        "values": tuple(heights.tolist()),
+        "left_slope": left,
+        "right_slope": right,
+    }
+    return Activation("linear_spline", parameters, kinks=parameters["knots"], smoothness=0)
 
 
 def _check_derivative(activation: Activation) -> None:
@@ -265,6 +326,8 @@ def _check_derivative(activation: Activation) -> None:
     for kink in activation.kinks:
         points = points[np.abs(points - kink) > 2 * width]
     try:
+        for function in activation.functions or ():
+            _compile_alone(function)
         slopes = activation.derivative(points)
         with np.errstate(invalid="ignore"):
             differences = (activation(points + width) - activation(points - width)) / (2 * width)
@@ -282,6 +345,14 @@ def _check_derivative(activation: Activation) -> None:
         )
 
 
+def _compile_alone(function: ScalarFunction) -> None:
+    """Let numba say what it cannot compile, without the kernels around it."""
+    from meanfield.kernels.compilation import part
+
+    scalar = part(getattr(function, "py_func", function))
+    part(lambda z: scalar(z))(0.5)
+
+
 def _first_reason(message: str) -> str:
     """The line of a numba error that says something: not a stage of its pipeline."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
@@ -291,6 +362,7 @@ def _first_reason(message: str) -> str:
 _PARAMETRISED: dict[str, Callable[..., Activation]] = {
     "leaky_relu": leaky_relu,
     "clipped_linear": clipped_linear,
+    "linear_spline": linear_spline,
 }
 
 for _activation in (
@@ -306,6 +378,7 @@ for _activation in (
     Activation("square", homogeneity=2.0),
     Activation("linear", homogeneity=1.0),
     clipped_linear(),
+    linear_spline((-1.0, 1.0), (-1.0, 1.0), 0.0, 0.0),
 ):
     activations.register(_activation.name, _activation)
 

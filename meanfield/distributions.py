@@ -11,7 +11,7 @@ import numpy as np
 
 from meanfield.checks import as_count, as_number
 from meanfield.datasets import Dataset
-from meanfield.engine import Engine
+from meanfield.engines.choice import choose_engine
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
@@ -225,7 +225,7 @@ class Teacher(DataDistribution):
     ) -> tuple[Float64Array, Float64Array]:
         """Draw independent points; see `DataDistribution.sample`."""
         inputs = generator.standard_normal((count, self.inputs))
-        engine = Engine(self.neuron, inputs, np.float64)
+        engine = choose_engine(self.neuron, inputs, np.float64)
         targets = engine.outputs(self.measure.positions, self.measure.weights)
         if self.noise > 0.0:
             targets = targets + self.noise * generator.standard_normal(targets.shape)

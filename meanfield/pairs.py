@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from meanfield.engine import equal_groups, sweep
+from meanfield.engines.threads import cut, single_threaded_blas, sweep, thread_count
 from meanfield.errors import InvalidInputError
 from meanfield.neurons import Neuron
 from meanfield.typing import Array, Float64Array, FloatArray
@@ -176,12 +176,16 @@ class PairEngine:
         least = self.dtype.type(0.25 * np.finfo(self.dtype).eps)
         rows, columns = pairs.pair_tile_shape(len(targets), len(sources.charges))
 
-        def work(group: slice, scratch: Array) -> None:
+        groups = cut(len(targets), rows, rows)
+
+        def work(g: int, thread: int) -> None:
+            group = groups[g]
             pairs.add_pairs(
                 code, targets[group], sources.directions, sources.charges, least,
-                rows, columns, scratch, totals[group], vectors[group],
+                rows, columns, self._scratch[thread], totals[group], vectors[group],
             )  # fmt: skip
 
-        with self._lock:
-            size = pairs.LARGEST_TILE
-            sweep(work, equal_groups(len(targets), rows), self._scratch, size, self.dtype)
+        with self._lock, single_threaded_blas():
+            while len(self._scratch) < min(thread_count(), len(groups)):
+                self._scratch.append(np.empty(pairs.LARGEST_TILE, self.dtype))
+            sweep(work, len(groups))

@@ -11,7 +11,7 @@ import numpy as np
 
 from meanfield.checks import as_number
 from meanfield.datasets import Dataset
-from meanfield.engine import Engine
+from meanfield.engines.choice import choose_engine
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.losses import Loss, loss_from_dict
 from meanfield.measures import ParticleMeasure
@@ -19,7 +19,8 @@ from meanfield.neurons import Neuron
 from meanfield.pairs import PairEngine, Sources, require_closed_form
 from meanfield.problem import Problem
 from meanfield.regularizers import Ridge, ridge_from_dict
-from meanfield.typing import Array, Float64Array, FloatArray
+from meanfield.stages import subtract_scaled
+from meanfield.typing import Float64Array, FloatArray
 
 __all__ = ["PopulationProblem"]
 
@@ -122,7 +123,7 @@ class PopulationProblem:
         generator = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(4,)))
         inputs = generator.standard_normal((_SAMPLE_POINTS, self.neuron.inputs))
         teacher = self.teacher
-        targets = Engine(self.neuron, inputs, np.float64).outputs(
+        targets = choose_engine(self.neuron, inputs, np.float64).outputs(
             teacher.positions.astype(np.float64), teacher.weights
         )
         data = Dataset(inputs, targets)
@@ -209,7 +210,8 @@ class PopulationProblem:
         True
         """
         self.check_measure(measure)
-        return self._velocities(measure.positions, measure.weights)
+        out = np.empty_like(measure.positions)
+        return self._velocities(measure.positions, measure.weights, out)
 
     # -- the same on plain arrays, for solvers: nothing is checked, nothing copied ---------
 
@@ -218,18 +220,25 @@ class PopulationProblem:
         return self.sampled.outputs_at(positions, masses)
 
     def velocity_at(
-        self, positions: FloatArray, masses: Float64Array
+        self, positions: FloatArray, masses: Float64Array, out: FloatArray | None = None
     ) -> tuple[FloatArray, Float64Array]:
-        """Velocities (N, p), and the outputs at the 256 points of `data` (256, 1)."""
-        return self._velocities(positions, masses), self.outputs_at(positions, masses)
+        """Velocities (N, p), and the outputs at the 256 points of `data` (256, 1).
 
-    def _velocities(self, positions: FloatArray, masses: Float64Array) -> FloatArray:
+        Velocities are written into `out` if it is given.
+        """
+        out = np.empty_like(positions) if out is None else out
+        return self._velocities(positions, masses, out), self.outputs_at(positions, masses)
+
+    def _velocities(
+        self, positions: FloatArray, masses: Float64Array, out: FloatArray
+    ) -> FloatArray:
         sources = self._sources(positions, masses, positions.dtype)
         _, gradients = self._engine(positions.dtype).gradients(positions, sources)
-        coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
+        np.negative(gradients, out=out)
+        coefficients = self.ridge.coefficients(self.neuron).astype(positions.dtype)
         if coefficients.any():
-            gradients += coefficients * positions
-        return np.negative(gradients, out=gradients)
+            subtract_scaled(out, coefficients, positions)
+        return out
 
     # -- bookkeeping ---------------------------------------------------------------------
 

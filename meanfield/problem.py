@@ -11,13 +11,15 @@ import numpy as np
 
 from meanfield.checks import as_finite_array, as_number
 from meanfield.datasets import Dataset
-from meanfield.engine import Engine
+from meanfield.engines.choice import choose_engine
+from meanfield.engines.engine import Engine
 from meanfield.errors import InvalidInputError
 from meanfield.losses import Loss, loss_from_dict
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.regularizers import Ridge, ridge_from_dict
-from meanfield.typing import Array, Float64Array, FloatArray
+from meanfield.stages import subtract_scaled
+from meanfield.typing import Float64Array, FloatArray
 
 __all__ = ["Problem"]
 
@@ -116,7 +118,7 @@ class Problem:
             raise InvalidInputError(
                 f"inputs must have {self.neuron.inputs} columns, got {points.shape[1]}"
             )
-        engine = Engine(self.neuron, points, measure.positions.dtype)
+        engine = choose_engine(self.neuron, points, measure.positions.dtype)
         return self.scale * engine.outputs(measure.positions, measure.weights)
 
     def outputs(self, measure: ParticleMeasure) -> Float64Array:
@@ -238,16 +240,20 @@ class Problem:
         return np.asarray(derivatives * (self.data.weights[:, None] / self.scale))
 
     def velocity_at(
-        self, positions: FloatArray, masses: Float64Array
+        self, positions: FloatArray, masses: Float64Array, out: FloatArray | None = None
     ) -> tuple[FloatArray, Float64Array]:
-        """Velocities (N, p) and the outputs at the data (n, k) from which they follow."""
-        sums, gradients = self._engine(positions.dtype).velocity_pass(
-            positions, masses, lambda sums: self.covector(self.scale * sums)
+        """Velocities (N, p) and the outputs at the data (n, k) from which they follow.
+
+        Velocities are written into `out` if it is given.
+        """
+        out = np.empty_like(positions) if out is None else out
+        sums = self._engine(positions.dtype).velocity_pass(
+            positions, masses, lambda sums: -self.covector(self.scale * sums), out
         )
-        coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
+        coefficients = self.ridge.coefficients(self.neuron).astype(positions.dtype)
         if coefficients.any():
-            gradients += coefficients * positions
-        return np.negative(gradients, out=gradients), self.scale * sums
+            subtract_scaled(out, coefficients, positions)
+        return out, self.scale * sums
 
     # -- bookkeeping ---------------------------------------------------------------------
 
@@ -258,7 +264,7 @@ class Problem:
     def _engine(self, dtype: Any) -> Engine:
         name = np.dtype(dtype).name
         if name not in self._engines:
-            self._engines[name] = Engine(self.neuron, self.data.inputs, dtype)
+            self._engines[name] = choose_engine(self.neuron, self.data.inputs, dtype)
         return self._engines[name]
 
     @cached_property

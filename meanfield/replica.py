@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from meanfield.datasets import Dataset
-from meanfield.engine import single_threaded_blas
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError
 from meanfield.experiment import Experiment
 from meanfield.measures import InitialLaw, ParticleMeasure

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from meanfield.checks import as_count, as_finite_array, as_number
-from meanfield.engine import single_threaded_blas
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.observers import Frame, Observer

@@ -58,7 +58,8 @@ class Solver(Protocol[State]):
         """State from which later times can be reached, and the measure at time `t`.
 
         The method keeps its own sequence of steps and may be beyond `t` internally:
-        how often one asks never changes the trajectory.
+        how often one asks never changes the trajectory. The given state is used up:
+        its memory may serve the new one. The measure has memory of its own.
 
         Raises
         ------

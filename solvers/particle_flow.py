@@ -13,7 +13,8 @@ from meanfield.measures import ParticleMeasure
 from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
-from meanfield.typing import Array, Float64Array, FloatArray
+from meanfield.stages import combine, scaled_error
+from meanfield.typing import Float64Array, FloatArray
 
 __all__ = ["FlowState", "ParticleFlow"]
 
@@ -27,11 +28,10 @@ class FlowState:
     masses : (N,) array
     time, positions
         End of the last step.
-    velocity : (N, p) array
-        At the end of the last step.
     previous_time, previous_positions, stages
         Start of the last step and its s stage velocities, (s, N, p): what
-        interpolation inside the step needs.
+        interpolation inside the step needs. The last stage of an adaptive method
+        is the velocity at the end.
     next_step, last_error : float
         Memory of the step-size controller.
     steps, rejected, evaluations : int
@@ -41,7 +41,6 @@ class FlowState:
     masses: Float64Array
     time: float
     positions: FloatArray
-    velocity: FloatArray
     previous_time: float
     previous_positions: FloatArray
     stages: FloatArray
@@ -116,25 +115,24 @@ class ParticleFlow:
     def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> FlowState:
         """State at time 0; the seed is not used, as nothing is random."""
         require_noiseless(problem, self.name)
-        positions = measure.positions
-        velocity, outputs = problem.velocity_at(positions, measure.weights)
+        positions = measure.positions.copy()
         stages = np.zeros((self.tableau.stages, *positions.shape), positions.dtype)
         first = self.step
         if first is None:
-            first = _first_step(positions, velocity, self.rtol, self.atol)
+            problem.velocity_at(positions, measure.weights, out=stages[-1])
+            first = _first_step(positions, stages[-1], self.rtol, self.atol)
         return FlowState(
             masses=measure.weights,
             time=0.0,
             positions=positions,
-            velocity=velocity,
             previous_time=0.0,
-            previous_positions=positions,
+            previous_positions=positions.copy(),
             stages=stages,
             next_step=first,
             last_error=1.0,
             steps=0,
             rejected=0,
-            evaluations=1,
+            evaluations=int(self.step is None),
         )
 
     def advance(
@@ -147,30 +145,32 @@ class ParticleFlow:
         return state, ParticleMeasure(self._interpolate(state, t), state.masses)
 
     def _step(self, problem: AnyProblem, state: FlowState) -> FlowState:
-        tableau, h = self.tableau, state.next_step
-        stages = self._stages(problem, state, h)
-        positions = _combine(state.positions, h, tableau.weights, stages)
-        velocity, outputs = problem.velocity_at(positions, state.masses)
-        if tableau.error is None:
-            end = (state.steps + 1) * h
-            error, following = 1.0, h
-        else:
-            stages[-1] = velocity
-            end = state.time + h
-            error = self._error(problem, state, h, stages, positions, outputs)
+        """One attempt at a step, in the memory of the state."""
+        tableau, h, adaptive = self.tableau, state.next_step, self.tableau.error is not None
+        end = state.time + h if adaptive else (state.steps + 1) * h
+        outputs = self._fill_stages(problem, state, h)
+        # The old start of a step is not needed any more: its memory takes the new end.
+        positions = combine(
+            state.positions, h, tableau.weights, state.stages, state.previous_positions
+        )
+        error, following = 1.0, h
+        if adaptive:
+            outputs = problem.velocity_at(positions, state.masses, out=state.stages[-1])[1]
+            error = self._error(problem, state, h, positions, outputs)
             following = h * _growth(error, state.last_error, tableau.order)
-        evaluations = state.evaluations + tableau.stages - (tableau.error is not None)
-        if error > 1.0 or not np.isfinite(error):
+        evaluations = state.evaluations + tableau.stages - adaptive
+        if not error <= 1.0:
             _check_step(following, state.time)
+            state.stages[-1] = state.stages[0]
             return replace(
                 state,
                 next_step=following,
                 rejected=state.rejected + 1,
                 evaluations=evaluations,
             )
-        if not (np.isfinite(outputs).all() and np.isfinite(velocity).all()):
+        if not np.isfinite(outputs).all():
             raise DivergenceError(
-                f"the flow left the finite numbers at t = {end:.6g}; try a smaller step "
+                f"the flow left the finite numbers at t = {state.time:.6g}; try a smaller step "
                 f"(it is {h:g}) or the adaptive method dopri5",
                 state.time,
             )
@@ -178,10 +178,9 @@ class ParticleFlow:
             masses=state.masses,
             time=end,
             positions=positions,
-            velocity=velocity,
             previous_time=state.time,
             previous_positions=state.positions,
-            stages=stages,
+            stages=state.stages,
             next_step=following,
             last_error=max(error, 1e-4),
             steps=state.steps + 1,
@@ -189,60 +188,58 @@ class ParticleFlow:
             evaluations=evaluations,
         )
 
-    def _stages(self, problem: AnyProblem, state: FlowState, h: float) -> FloatArray:
-        """Stage velocities; the last one of an adaptive method is filled by the caller."""
-        tableau = self.tableau
-        stages = np.zeros_like(state.stages)
-        stages[0] = state.velocity
-        last = tableau.stages - (tableau.error is not None)
-        for i in range(1, last):
-            where = _combine(state.positions, h, tableau.coupling[i, :i], stages[:i])
-            stages[i] = problem.velocity_at(where, state.masses)[0]
-        return stages
+    def _fill_stages(self, problem: AnyProblem, state: FlowState, h: float) -> Float64Array:
+        """Fill the stages but the last of an adaptive method; outputs of the first (fixed)."""
+        tableau, stages, masses = self.tableau, state.stages, state.masses
+        outputs = np.zeros(1)
+        if tableau.error is None:
+            outputs = problem.velocity_at(state.positions, masses, out=stages[0])[1]
+        else:
+            stages[0] = stages[-1]
+        for i in range(1, tableau.stages - (tableau.error is not None)):
+            where = combine(
+                state.positions, h, tableau.coupling[i, :i], stages, state.previous_positions
+            )
+            problem.velocity_at(where, masses, out=stages[i])
+        return outputs
 
     def _error(
         self,
         problem: AnyProblem,
         state: FlowState,
         h: float,
-        stages: FloatArray,
         positions: FloatArray,
         outputs: Float64Array,
     ) -> float:
         """Largest of the scaled errors of particles and of outputs; 1 is acceptable."""
         assert self.tableau.error is not None
-        zero = np.zeros_like(positions)
-        local = _combine(zero, h, self.tableau.error, stages)
-        scale = self.atol + self.rtol * np.maximum(np.abs(state.positions), np.abs(positions))
-        of_particles = float(np.sqrt(np.mean(np.square(local / scale, dtype=np.float64))))
-        other = problem.outputs_at(positions - local, state.masses)
-        scale_outputs = self.atol + self.rtol * np.abs(outputs)
-        of_outputs = float(np.sqrt(np.mean(np.square((outputs - other) / scale_outputs))))
-        return max(of_particles, of_outputs) if np.isfinite(of_particles) else np.inf
+        spare = state.stages[self.tableau.spare]
+        other = combine(positions, -h, self.tableau.error, state.stages, spare)
+        of_particles = scaled_error(state.positions, positions, other, self.atol, self.rtol)
+        if not np.isfinite(of_particles):
+            return np.inf
+        difference = outputs - problem.outputs_at(other, state.masses)
+        scale = self.atol + self.rtol * np.abs(outputs)
+        return max(of_particles, float(np.sqrt(np.mean(np.square(difference / scale)))))
 
     def _interpolate(self, state: FlowState, t: float) -> FloatArray:
         length = state.time - state.previous_time
         if length == 0.0 or abs(t - state.time) <= 1e-12 * max(abs(t), length):
-            return state.positions
+            return state.positions.copy()
         fraction = (t - state.previous_time) / length
         table = self.tableau.interpolation
         powers = fraction ** np.arange(1, table.shape[1] + 1)
-        return _combine(state.previous_positions, length, table @ powers, state.stages)
+        return combine(
+            state.previous_positions,
+            length,
+            table @ powers,
+            state.stages,
+            np.empty_like(state.positions),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary with the name and every setting."""
         return settings_to_dict(self)
-
-
-def _combine(
-    positions: FloatArray, h: float, coefficients: Float64Array, stages: Array
-) -> FloatArray:
-    """Positions + h Σ_i c_i k_i, stage by stage in order, in the dtype of the positions."""
-    result = positions.copy()
-    for coefficient, stage in zip(coefficients, stages, strict=True):
-        if coefficient != 0.0:
-            result += positions.dtype.type(h * coefficient) * stage
-    return result
 
 
 def _growth(error: float, last_error: float, order: int) -> float:

@@ -10,13 +10,14 @@ import numpy as np
 
 from meanfield.checks import as_count, as_number
 from meanfield.distributions import DataDistribution, distribution_from_dict
-from meanfield.engine import new_tape, single_threaded_blas
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.population import PopulationProblem
 from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
-from meanfield.typing import Array, Float64Array, FloatArray, IntArray
+from meanfield.solvers.descent import descend
+from meanfield.typing import Float64Array, FloatArray, IntArray
 
 __all__ = ["SGD", "OnlineSGD", "SGDState"]
 
@@ -227,7 +228,7 @@ def _check_settings(step: float, batch_size: int, momentum: float) -> None:
 
 
 def _start(measure: ParticleMeasure, seed: int) -> SGDState:
-    positions = measure.positions
+    positions = measure.positions.copy()
     return SGDState(positions, np.zeros_like(positions), measure.weights, 0, seed)
 
 
@@ -266,54 +267,20 @@ def _shuffle(draws: slice, seed: int, weights: Float64Array) -> IntArray:
 def _descend(
     solver: SGD | OnlineSGD, problem: AnyProblem, state: SGDState, t: float, batches: Batches
 ) -> tuple[SGDState, ParticleMeasure]:
-    """Make the steps up to time `t`, block by block of batches."""
+    """Make the steps up to time `t`, block by block of batches, in the memory of the state."""
     target = int(np.floor(t / solver.step * (1.0 + 1e-12) + 1e-9))
-    positions, momenta = state.positions.copy(), state.momenta.copy()
     block, done = _block_steps(solver.batch_size), state.steps
-    sweep = _compiled_steps(solver, problem, positions, momenta, state.masses)
+    descent = descend(problem, solver, state)
     while done < target:
         last = min(target, (done // block + 1) * block)
-        sweep(*batches(done, last))
+        with single_threaded_blas():
+            descent.steps(*batches(done, last))
         done = last
-        if not np.isfinite(positions).all():
+        if not descent.is_finite():
             raise DivergenceError(
                 f"gradient descent left the finite numbers before t = {done * solver.step:.6g}; "
                 f"try a smaller step (it is {solver.step:g})",
                 state.steps * solver.step,
             )
-    state = replace(state, positions=positions, momenta=momenta, steps=done)
-    return state, ParticleMeasure(positions, state.masses)
-
-
-def _compiled_steps(
-    solver: SGD | OnlineSGD,
-    problem: AnyProblem,
-    positions: FloatArray,
-    momenta: FloatArray,
-    masses: Float64Array,
-) -> Callable[[Array, Array, Array], None]:
-    """A function that makes one step a batch, changing positions and momenta in place."""
-    from meanfield.kernels.two_layer import tile_shape
-
-    neuron, dtype = problem.neuron, positions.dtype
-    activation = neuron.activation
-    rows, columns = tile_shape(solver.batch_size)
-    scratch = np.empty(3 * rows * columns, dtype)
-    ridge = problem.ridge.coefficients(neuron)
-    typed_masses = masses.astype(dtype)
-    tape = new_tape(len(positions) * solver.batch_size, dtype)
-
-    def sweep(inputs: Array, targets: Array, factors: Array) -> None:
-        ones = np.ones((*inputs.shape[:2], int(neuron.bias)))
-        points = np.ascontiguousarray(np.concatenate([inputs, ones], axis=2), dtype=dtype)
-        with single_threaded_blas():
-            activation.kernels.sgd_steps(
-                positions, momenta, typed_masses, neuron.outer_columns,
-                points, np.ascontiguousarray(targets), np.ascontiguousarray(factors),
-                float(solver.step), float(solver.momentum), ridge, float(problem.scale),
-                activation.code, activation.parameter_array,
-                problem.loss.code, problem.loss.threshold,
-                neuron.outputs, rows, columns, scratch, *tape,
-            )  # fmt: skip
-
-    return sweep
+    descent.finish()
+    return replace(state, steps=done), ParticleMeasure(state.positions.copy(), state.masses)

@@ -44,6 +44,13 @@ class Tableau:
         """Number s of stages."""
         return len(self.weights)
 
+    @property
+    def spare(self) -> int:
+        """A stage that nothing needs once the step is made: its memory is free."""
+        assert self.error is not None
+        unused = (self.weights == 0) & (self.error == 0) & ~self.interpolation.any(axis=1)
+        return int(np.flatnonzero(unused)[0])
+
 
 #: Vocabulary of Runge–Kutta methods by name.
 tableaus: Registry[Tableau] = Registry("method")

@@ -138,15 +138,6 @@ def test_a_falling_ramp_is_a_clipped_linear_function_too():
     np.testing.assert_array_equal(ramp([-5.0, -1.0, 0.0, 0.5, 1.0, 5.0]), [2, 2, 0, -1, -2, -2])
 
 
-@pytest.mark.parametrize("activation", BUILTIN, ids=lambda a: a.name)
-def test_compiled_scalar_functions_agree_with_the_arrays(activation):
-    value, slope = activation.scalar_functions
-    for z in (-1.25, 0.75):
-        # Compiled separately, so multiply-adds may be fused differently: a rounding or two.
-        assert value(z) == pytest.approx(float(activation(z)), rel=1e-15, abs=1e-15)
-        assert slope(z) == pytest.approx(float(activation.derivative(z)), rel=1e-15, abs=1e-15)
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -178,8 +169,6 @@ def test_a_custom_activation_joins_the_vocabulary(vocabulary):
     assert activation_from_dict(made.to_dict()) is made
     np.testing.assert_array_equal(made([[-2.0, 3.0]]), [[-8.0, 27.0]])
     np.testing.assert_array_equal(made.derivative([2.0]), [12.0])
-    value, slope = made.scalar_functions
-    assert (value(2.0), slope(2.0)) == (8.0, 12.0)
 
 
 def test_a_custom_activation_may_be_made_twice_from_the_same_functions(vocabulary):

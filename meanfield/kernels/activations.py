@@ -1,212 +1,306 @@
-"""Scalar nonlinearities with their slopes, and the loops that apply them to tiles.
+"""Scalar nonlinearities with two derivatives, chosen by the type of a small tuple.
 
-Each scalar function returns ``(value, slope)``; a loop that ignores the slope pays
-nothing for it, because the functions are inlined. A tile loop is chosen by an
-integer code, so that every kernel is compiled and cached once for all activations.
+Each activation is a named tuple of its parameters. Kernels take such a tuple and call
+`value`, `value_and_slope` or `jet` on scalars; numba compiles a kernel once for each
+activation, precision and shape that is used, with the formula inside its loops.
 At a kink the slope is the one from the left, as in PyTorch (relu'(0) = 0).
 """
 
 from __future__ import annotations
 
 import math
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-import numba
+from numba.extending import overload
 
+from meanfield.kernels.compilation import OPTIONS, inline, kernel
 from meanfield.kernels.elementary import (
     exp_minus,
     expm1_minus,
-    inline,
     log1p_unit,
     normal_cdf,
     normal_pdf,
 )
 
-__all__ = ["CODES", "fill_pairs", "fill_values"]
+__all__ = [
+    "BUILTIN",
+    "custom",
+    "fill_jets",
+    "fill_pairs",
+    "fill_values",
+    "jet",
+    "value",
+    "value_and_slope",
+]
 
-RELU, LEAKY_RELU, TANH, ERF, SIGMOID, SOFTPLUS = 0, 1, 2, 3, 4, 5
-GELU, SILU, SIN, SQUARE, LINEAR, CLIPPED_LINEAR = 6, 7, 8, 9, 10, 11
+#: Formula (activation, z) -> (value, slope, curvature) of each type of activation.
+_JETS: dict[type, Callable[..., Any]] = {}
 
-#: Integer code of each built-in activation.
-CODES = {
-    "relu": RELU,
-    "leaky_relu": LEAKY_RELU,
-    "tanh": TANH,
-    "erf": ERF,
-    "sigmoid": SIGMOID,
-    "softplus": SOFTPLUS,
-    "gelu": GELU,
-    "silu": SILU,
-    "sin": SIN,
-    "square": SQUARE,
-    "linear": LINEAR,
-    "clipped_linear": CLIPPED_LINEAR,
-}
+#: Type of each built-in activation by name.
+BUILTIN: dict[str, type] = {}
+
+
+def _builtin(name: str, kind: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def register(formula: Callable[..., Any]) -> Callable[..., Any]:
+        BUILTIN[name] = kind
+        _JETS[kind] = formula
+        return formula
+
+    return register
+
+
+def jet(activation: Any, z: Any) -> Any:
+    """Value, slope and curvature at a scalar; kernels pay only for what they use."""
+    raise NotImplementedError("for compiled code")
+
+
+@overload(jet, jit_options={**OPTIONS, "forceinline": True})
+def _jet(activation, z):
+    return _JETS[activation.instance_class]
 
 
 @inline
-def relu(z):
+def value(activation, z):
+    """σ(z)."""
+    return jet(activation, z)[0]
+
+
+@inline
+def value_and_slope(activation, z):
+    """σ(z) and σ'(z)."""
+    triple = jet(activation, z)
+    return triple[0], triple[1]
+
+
+class Relu(NamedTuple):
     """max(z, 0)."""
-    return (0.0 if z <= 0.0 else z), (0.0 if z <= 0.0 else 1.0)
 
 
-@inline
-def leaky_relu(z, slope):
+@_builtin("relu", Relu)
+def _relu(activation, z):
+    number = type(z)
+    zero, one = number(0.0), number(1.0)
+    return (zero if z <= zero else z), (zero if z <= zero else one), zero
+
+
+class LeakyRelu(NamedTuple):
     """The identity for z > 0, slope * z otherwise."""
-    factor = 1.0 if z > 0.0 else slope
-    return factor * z, factor
+
+    slope: float
 
 
-@inline
-def tanh(z):
-    """Hyperbolic tangent, -m / (2 + m) with m = e^{-2|z|} - 1, made odd in z."""
+@_builtin("leaky_relu", LeakyRelu)
+def _leaky_relu(activation, z):
+    number = type(z)
+    factor = number(1.0) if z > number(0.0) else number(activation.slope)
+    return factor * z, factor, number(0.0)
+
+
+class Tanh(NamedTuple):
+    """Hyperbolic tangent."""
+
+
+@_builtin("tanh", Tanh)
+def _tanh(activation, z):
+    number = type(z)
     m = expm1_minus(-2.0 * abs(z))
-    value = math.copysign(m / (2.0 + m), z)
-    return value, 1.0 - value * value
+    sigma = math.copysign(m / (2.0 + m), z)
+    slope = 1.0 - sigma * sigma
+    return number(sigma), number(slope), number(-2.0 * sigma * slope)
+
+
+class Erf(NamedTuple):
+    """Error function."""
+
+
+@_builtin("erf", Erf)
+def _erf(activation, z):
+    number = type(z)
+    slope = number(1.1283791670955126 * exp_minus(-z * z))
+    return number(math.erf(z)), slope, number(-2.0) * z * slope
+
+
+class Sigmoid(NamedTuple):
+    """1 / (1 + e^{-z})."""
 
 
 @inline
-def erf(z):
-    """Error function, with slope 2 e^{-z^2} / sqrt(pi)."""
-    return math.erf(z), 1.1283791670955126 * exp_minus(-z * z)
-
-
-@inline
-def sigmoid(z):
-    """1 / (1 + e^{-z}), without cancellation on either side."""
+def logistic(z):
+    """The sigmoid of z and of -z, without cancellation on either side."""
     e = exp_minus(-abs(z))
     scale = 1.0 / (1.0 + e)
-    return (1.0 if z >= 0.0 else e) * scale, e * scale * scale
+    return (1.0 if z >= 0.0 else e) * scale, (e if z >= 0.0 else 1.0) * scale
+
+
+@_builtin("sigmoid", Sigmoid)
+def _sigmoid(activation, z):
+    number = type(z)
+    above, below = logistic(z)
+    slope = above * below
+    return number(above), number(slope), number(slope * (below - above))
+
+
+class Softplus(NamedTuple):
+    """log(1 + e^z)."""
 
 
 @inline
 def softplus(z):
     """log(1 + e^z) = max(z, 0) + log(1 + e^{-|z|})."""
-    e = exp_minus(-abs(z))
-    positive = 0.0 if z <= 0.0 else z
-    return positive + log1p_unit(e), (1.0 if z >= 0.0 else e) / (1.0 + e)
+    return (0.0 if z <= 0.0 else z) + log1p_unit(exp_minus(-abs(z)))
 
 
-@inline
-def gelu(z):
+@_builtin("softplus", Softplus)
+def _softplus(activation, z):
+    number = type(z)
+    above, below = logistic(z)
+    return number(softplus(z)), number(above), number(above * below)
+
+
+class Gelu(NamedTuple):
     """The product z P(G <= z) for a standard normal G (the exact form, not the tanh one)."""
-    below = normal_cdf(z)
-    return z * below, below + z * normal_pdf(z)
 
 
-@inline
-def silu(z):
+@_builtin("gelu", Gelu)
+def _gelu(activation, z):
+    number = type(z)
+    below, density = normal_cdf(z), normal_pdf(z)
+    return (
+        number(z * below),
+        number(below + z * density),
+        number((2.0 - z * z) * density),
+    )
+
+
+class Silu(NamedTuple):
     """The product z sigmoid(z)."""
-    value, slope = sigmoid(z)
-    return z * value, value + z * slope
 
 
-@inline
-def sin(z):
+@_builtin("silu", Silu)
+def _silu(activation, z):
+    number = type(z)
+    above, below = logistic(z)
+    slope = above * below
+    return (
+        number(z * above),
+        number(above + z * slope),
+        number(slope * (2.0 + z * (below - above))),
+    )
+
+
+class Sin(NamedTuple):
     """The sine of z."""
-    return math.sin(z), math.cos(z)
 
 
-@inline
-def square(z):
+@_builtin("sin", Sin)
+def _sin(activation, z):
+    number = type(z)
+    sine = number(math.sin(z))
+    return sine, number(math.cos(z)), -sine
+
+
+class Square(NamedTuple):
     """z^2."""
-    return z * z, 2.0 * z
 
 
-@inline
-def linear(z):
+@_builtin("square", Square)
+def _square(activation, z):
+    number = type(z)
+    return z * z, number(2.0) * z, number(2.0)
+
+
+class Linear(NamedTuple):
     """The identity."""
-    return z, 1.0
 
 
-@inline
-def clipped_linear(z, start, stop, low, high):
+@_builtin("linear", Linear)
+def _linear(activation, z):
+    number = type(z)
+    return z, number(1.0), number(0.0)
+
+
+class ClippedLinear(NamedTuple):
     """`low` up to `start`, `high` from `stop` on, linear between."""
-    slope = (high - low) / (stop - start)
-    value = low + slope * (z - start)
-    value = low if z <= start else value
-    value = high if z >= stop else value
-    return value, (slope if start < z <= stop else 0.0 * slope)
+
+    start: float
+    stop: float
+    low: float
+    high: float
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
-def fill_values(code, parameters, z, value):
-    """Write the activation of every element of the flat array `z` into `value`."""
-    if code == RELU:
-        for i in range(z.size):
-            value[i] = relu(z[i])[0]
-    elif code == LEAKY_RELU:
-        for i in range(z.size):
-            value[i] = leaky_relu(z[i], parameters[0])[0]
-    elif code == TANH:
-        for i in range(z.size):
-            value[i] = tanh(z[i])[0]
-    elif code == ERF:
-        for i in range(z.size):
-            value[i] = erf(z[i])[0]
-    elif code == SIGMOID:
-        for i in range(z.size):
-            value[i] = sigmoid(z[i])[0]
-    elif code == SOFTPLUS:
-        for i in range(z.size):
-            value[i] = softplus(z[i])[0]
-    elif code == GELU:
-        for i in range(z.size):
-            value[i] = gelu(z[i])[0]
-    elif code == SILU:
-        for i in range(z.size):
-            value[i] = silu(z[i])[0]
-    elif code == SIN:
-        for i in range(z.size):
-            value[i] = sin(z[i])[0]
-    elif code == SQUARE:
-        for i in range(z.size):
-            value[i] = square(z[i])[0]
-    elif code == LINEAR:
-        for i in range(z.size):
-            value[i] = linear(z[i])[0]
-    else:
-        start, stop, low, high = parameters[0], parameters[1], parameters[2], parameters[3]
-        for i in range(z.size):
-            value[i] = clipped_linear(z[i], start, stop, low, high)[0]
+@_builtin("clipped_linear", ClippedLinear)
+def _clipped_linear(activation, z):
+    number = type(z)
+    start, stop = number(activation.start), number(activation.stop)
+    low, high = number(activation.low), number(activation.high)
+    factor = (high - low) / (stop - start)
+    sigma = low + factor * (z - start)
+    sigma = low if z <= start else sigma
+    sigma = high if z >= stop else sigma
+    slope = number(0.0) if z <= start else factor
+    slope = number(0.0) if z > stop else slope
+    return sigma, slope, number(0.0)
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
-def fill_pairs(code, parameters, z, value, slope):
-    """Write value and slope of every element of `z`; `slope` may be `z` itself."""
-    if code == RELU:
-        for i in range(z.size):
-            value[i], slope[i] = relu(z[i])
-    elif code == LEAKY_RELU:
-        for i in range(z.size):
-            value[i], slope[i] = leaky_relu(z[i], parameters[0])
-    elif code == TANH:
-        for i in range(z.size):
-            value[i], slope[i] = tanh(z[i])
-    elif code == ERF:
-        for i in range(z.size):
-            value[i], slope[i] = erf(z[i])
-    elif code == SIGMOID:
-        for i in range(z.size):
-            value[i], slope[i] = sigmoid(z[i])
-    elif code == SOFTPLUS:
-        for i in range(z.size):
-            value[i], slope[i] = softplus(z[i])
-    elif code == GELU:
-        for i in range(z.size):
-            value[i], slope[i] = gelu(z[i])
-    elif code == SILU:
-        for i in range(z.size):
-            value[i], slope[i] = silu(z[i])
-    elif code == SIN:
-        for i in range(z.size):
-            value[i], slope[i] = sin(z[i])
-    elif code == SQUARE:
-        for i in range(z.size):
-            value[i], slope[i] = square(z[i])
-    elif code == LINEAR:
-        for i in range(z.size):
-            value[i], slope[i] = linear(z[i])
-    else:
-        start, stop, low, high = parameters[0], parameters[1], parameters[2], parameters[3]
-        for i in range(z.size):
-            value[i], slope[i] = clipped_linear(z[i], start, stop, low, high)
+class LinearSpline(NamedTuple):
+    """Straight lines with the slope `slopes[q]` between the knots q - 1 and q."""
+
+    knots: tuple
+    values: tuple
+    slopes: tuple
+
+
+@_builtin("linear_spline", LinearSpline)
+def _linear_spline(activation, z):
+    number = type(z)
+    knots, values, slopes = activation.knots, activation.values, activation.slopes
+    slope = number(slopes[0])
+    sigma = number(values[0]) + slope * (z - number(knots[0]))
+    for q in range(len(knots)):
+        knot, after = number(knots[q]), number(slopes[q + 1])
+        line = number(values[q]) + after * (z - knot)
+        sigma = sigma if z <= knot else line
+        slope = slope if z <= knot else after
+    return sigma, slope, number(0.0)
+
+
+def custom(value, slope, curvature=None):
+    """Activation of a new type from two or three scalar Python functions."""
+    value, slope = inline(value), inline(slope)
+    curvature = inline(curvature or _unknown)
+
+    def formula(activation, z):
+        number = type(z)
+        return number(value(z)), number(slope(z)), number(curvature(z))
+
+    # Compiled symbols are named by the type: each needs a name of its own.
+    kind = namedtuple(f"Custom{len(_JETS)}", ())
+    _JETS[kind] = formula
+    return kind()
+
+
+def _unknown(z):
+    return math.nan
+
+
+@kernel
+def fill_values(activation, z, values):
+    """Write σ of every element of the flat array `z` into `values`, which may be `z`."""
+    for i in range(z.size):
+        values[i] = value(activation, z[i])
+
+
+@kernel
+def fill_pairs(activation, z, values, slopes):
+    """Write value and slope of every element of `z`; `slopes` may be `z` itself."""
+    for i in range(z.size):
+        values[i], slopes[i] = value_and_slope(activation, z[i])
+
+
+@kernel
+def fill_jets(activation, z, values, slopes, curvatures):
+    """Write value, slope and curvature of every element of `z`."""
+    for i in range(z.size):
+        values[i], slopes[i], curvatures[i] = jet(activation, z[i])

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
+from meanfield.kernels.compilation import kernel, part
 from meanfield.typing import Array
 
 __all__ = ["add_circle_pairs"]
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def _prefix_sums(order, angles, sources, charges):
     """Prefix sums of (c v_0, c v_1, c beta v_0, c beta v_1) in this order, (m + 1, 4).
 
@@ -43,7 +43,7 @@ def _prefix_sums(order, angles, sources, charges):
     return sums
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@part
 def _halves(alpha, here, opposite, sums):
     """Sums of c v and c beta v ahead of alpha and behind it, beta within pi of alpha."""
     turn = 2.0 * math.pi
@@ -64,7 +64,7 @@ def _halves(alpha, here, opposite, sums):
     return ahead, behind
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@part
 def _first_at_least(sorted_angles, angle, start):
     """Number of angles below `angle`, which is known to be at least `start`."""
     while start < sorted_angles.size and sorted_angles[start] < angle:
@@ -72,7 +72,7 @@ def _first_at_least(sorted_angles, angle, start):
     return start
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def _scan(targets, alphas, target_order, sorted_angles, sums, totals, vectors):
     """Go around the circle once; the two ends of the half ahead only move forward."""
     here, opposite, lapped = 0, 0, False

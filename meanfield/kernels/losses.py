@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numba
-
-from meanfield.kernels.activations import sigmoid, softplus
+from meanfield.kernels.activations import logistic, softplus
+from meanfield.kernels.compilation import kernel
 
 __all__ = ["CODES", "fill_loss"]
 
@@ -21,7 +20,7 @@ CODES = {
 }
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def fill_loss(code, threshold, outputs, targets, values, derivatives):
     """Write l(f_j, y_j) into `values` (n,) and its gradient in f into `derivatives` (n, k)."""
     points, count = outputs.shape
@@ -35,8 +34,8 @@ def fill_loss(code, threshold, outputs, targets, values, derivatives):
         elif code == LOGISTIC:
             label = targets[j, 0]
             margin = label * outputs[j, 0]
-            total = softplus(-margin)[0]
-            derivatives[j, 0] = -label * sigmoid(-margin)[0]
+            total = softplus(-margin)
+            derivatives[j, 0] = -label * logistic(-margin)[0]
         elif code == CROSS_ENTROPY:
             largest = outputs[j, 0]
             for c in range(1, count):

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
-from meanfield.kernels.elementary import inline
+from meanfield.kernels.compilation import inline, kernel, reordering_part
 
 __all__ = ["ERF", "LARGEST_TILE", "RELU", "add_pairs", "arcsine", "pair_tile_shape"]
 
@@ -71,13 +70,8 @@ def arcsine(x, least):
     return math.copysign(angle, x), ((root + root) * cosine if large else cosine)
 
 
-# "reassoc" lets the sum of a row run in SIMD lanes; it does not reach into `arcsine`.
-_row = numba.njit(
-    cache=True, error_model="numpy", nogil=True, fastmath={"contract", "reassoc", "nsz"}
-)
-
-
-@_row
+# Reordering lets the sum of a row run in SIMD lanes; it does not reach into `arcsine`.
+@reordering_part
 def _erf_row(cosines, charges, least):
     """Return sum_j c_j (2/pi) arcsin u_j, and put c_j times its slope in place of u_j."""
     real = type(least)
@@ -91,7 +85,7 @@ def _erf_row(cosines, charges, least):
     return total
 
 
-@_row
+@reordering_part
 def _relu_row(cosines, charges, least):
     """Return sum_j c_j sin(phi_j), and put c_j (pi - phi_j) in place of cos(phi_j)."""
     real = type(least)
@@ -103,7 +97,7 @@ def _relu_row(cosines, charges, least):
     return total
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@kernel
 def add_pairs(code, targets, sources, charges, least, rows, columns, scratch, totals, vectors):
     """Add the sums over all sources to `totals` (n,) and `vectors` (n, d), float64.
 

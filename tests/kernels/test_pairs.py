@@ -7,7 +7,8 @@ from pair_formulas import dense_gradients
 from scipy.integrate import quad
 from scipy.special import erf
 
-from meanfield import engine
+from meanfield import pairs
+from meanfield.engines import threads
 from meanfield.errors import InvalidInputError
 from meanfield.kernels.pairs import arcsine, pair_tile_shape
 from meanfield.neurons import Neuron
@@ -146,11 +147,12 @@ def test_the_gram_matrix_is_symmetric_positive_and_invariant_under_rotations(
 @pytest.fixture
 def set_threads(monkeypatch):
     def set_threads(count):
-        monkeypatch.setattr(engine, "thread_count", lambda: count)
-        engine._pool.cache_clear()
+        for module in (threads, pairs):
+            monkeypatch.setattr(module, "thread_count", lambda: count)
+        threads._pool.cache_clear()
 
     yield set_threads
-    engine._pool.cache_clear()
+    threads._pool.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,0 +1,49 @@
+"""How kernels are compiled: the decorators, once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numba
+
+__all__ = [
+    "OPTIONS",
+    "REORDERING_OPTIONS",
+    "inline",
+    "kernel",
+    "part",
+    "reordering_kernel",
+    "reordering_part",
+    "uncached",
+]
+
+#: ``contract`` allows fused multiply-add, ``nsz`` ignores the sign of zero. Nothing may
+#: be reordered, and NaN and infinity keep their meaning.
+OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "nogil": True,
+    "fastmath": {"contract", "nsz"},
+}
+
+#: A kernel that Python calls: compiled once for each type of its arguments, kept on disk.
+kernel = numba.njit(cache=True, **OPTIONS)
+
+#: A function that kernels call; it becomes a part of theirs.
+part = numba.njit(**OPTIONS)
+
+#: The same for long sums in a fixed but unspecified order, which fill SIMD registers.
+REORDERING_OPTIONS: dict[str, Any] = {**OPTIONS, "fastmath": {"contract", "nsz", "reassoc"}}
+reordering_kernel = numba.njit(cache=True, **REORDERING_OPTIONS)
+reordering_part = numba.njit(**REORDERING_OPTIONS)
+
+#: A scalar function that vanishes into the loop around it.
+inline = numba.njit(forceinline=True, **OPTIONS)
+
+
+@cache
+def uncached(function: Any) -> Any:
+    """Twin of a kernel that is not kept on disk: for types of this process only."""
+    return numba.njit(**{**OPTIONS, "fastmath": function.targetoptions["fastmath"]})(
+        function.py_func
+    )
