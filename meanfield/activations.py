@@ -287,7 +287,7 @@ def linear_spline(
     --------
     >>> hat = linear_spline([-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], 0.0, 0.0)
     >>> hat([-2.0, -0.5, 0.0, 0.25])
-    array([0.  , 0.5, 1.  , 0.75])
+    array([0.  , 0.5 , 1.  , 0.75])
     """
     points = as_finite_array("knots", knots, 1).astype(np.float64)
     heights = as_finite_array("values", values, 1).astype(np.float64)
@@ -303,13 +303,14 @@ def linear_spline(
         as_number(name, inside[end] if slope is None else slope)
         for name, slope, end in (("left_slope", left_slope, 0), ("right_slope", right_slope, -1))
     )
+    places = tuple(points.tolist())
     parameters = {
-        "knots": tuple(points.tolist()),
+        "knots": places,
         "values": tuple(heights.tolist()),
         "left_slope": left,
         "right_slope": right,
     }
-    return Activation("linear_spline", parameters, kinks=parameters["knots"], smoothness=0)
+    return Activation("linear_spline", parameters, kinks=places, smoothness=0)
 
 
 def _check_derivative(activation: Activation) -> None:

@@ -19,7 +19,7 @@ from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.regularizers import Ridge, ridge_from_dict
 from meanfield.stages import subtract_scaled
-from meanfield.typing import Float64Array, FloatArray
+from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["Problem"]
 
@@ -250,7 +250,7 @@ class Problem:
         sums = self._engine(positions.dtype).velocity_pass(
             positions, masses, lambda sums: -self.covector(self.scale * sums), out
         )
-        coefficients = self.ridge.coefficients(self.neuron).astype(positions.dtype)
+        coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
         if coefficients.any():
             subtract_scaled(out, coefficients, positions)
         return out, self.scale * sums

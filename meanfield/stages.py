@@ -43,7 +43,7 @@ def combine(
     return out
 
 
-def subtract_scaled(velocity: FloatArray, coefficients: FloatArray, positions: FloatArray) -> None:
+def subtract_scaled(velocity: FloatArray, coefficients: Array, positions: FloatArray) -> None:
     """Subtract c_j θ_ij from `velocity` (N, p)."""
     groups = cut(len(positions), max(1, _LEAST // positions.shape[1]))
 

@@ -61,7 +61,10 @@ class Descent(Protocol):
     """Makes gradient steps on particles."""
 
     def steps(self, inputs: Array, targets: Array, factors: Array) -> None:
-        """Make one step a batch: inputs (steps, B, d), targets (steps, B, t), factors (steps, B)."""
+        """Make one step a batch.
+
+        Shapes: inputs (steps, B, d), targets (steps, B, t), factors (steps, B).
+        """
         ...
 
     def is_finite(self) -> bool:
@@ -145,9 +148,9 @@ class ParallelSteps:
 
         self._engine.load(inputs)
         self._engine.velocity_pass(positions, particles.masses, covector, gradients[0])
-        ridge = problem.ridge.coefficients(problem.neuron).astype(positions.dtype)
-        if ridge.any():
-            subtract_scaled(gradients[0], -ridge, positions)
+        pull: Array = -problem.ridge.coefficients(problem.neuron)
+        if pull.any():
+            subtract_scaled(gradients[0], pull.astype(positions.dtype), positions)
         if settings.momentum > 0.0:
             gradients[0] += positions.dtype.type(settings.momentum) * particles.momenta
             particles.momenta[:] = gradients[0]

@@ -40,7 +40,7 @@ def cut(particles: int, least: int, unit: int = 1) -> list[slice]:
 
 def add_in_order(parts: Float64Array) -> Float64Array:
     """Sum over the first axis, from first to last: the order in which bits agree."""
-    total = parts[0].copy()
+    total: Float64Array = parts[0].copy()
     for part in parts[1:]:
         total += part
     return total

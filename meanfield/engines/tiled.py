@@ -75,7 +75,7 @@ class TiledEngine:
     def load(self, inputs: Array) -> None:
         """Take data (n, d) in the place of those at hand."""
         self.inputs = np.ascontiguousarray(inputs, dtype=self.dtype)
-        self.shape = tile_shape(*inputs.shape, self.dtype.itemsize)
+        self.shape = tile_shape(len(inputs), inputs.shape[1], self.dtype.itemsize)
         self._scratch: list[tuple[Array, Array]] = []
 
     def outputs(self, positions: FloatArray, masses: Float64Array) -> Float64Array:

@@ -13,9 +13,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from numba.extending import overload
-
-from meanfield.kernels.compilation import OPTIONS, inline, kernel
+from meanfield.kernels.compilation import inline, inlined, kernel
 from meanfield.kernels.elementary import (
     exp_minus,
     expm1_minus,
@@ -56,7 +54,7 @@ def jet(activation: Any, z: Any) -> Any:
     raise NotImplementedError("for compiled code")
 
 
-@overload(jet, jit_options={**OPTIONS, "forceinline": True})
+@inlined(jet)
 def _jet(activation, z):
     return _JETS[activation.instance_class]
 
@@ -247,9 +245,9 @@ def _clipped_linear(activation, z):
 class LinearSpline(NamedTuple):
     """Straight lines with the slope `slopes[q]` between the knots q - 1 and q."""
 
-    knots: tuple
-    values: tuple
-    slopes: tuple
+    knots: tuple[float, ...]
+    values: tuple[float, ...]
+    slopes: tuple[float, ...]
 
 
 @_builtin("linear_spline", LinearSpline)
@@ -266,7 +264,7 @@ def _linear_spline(activation, z):
     return sigma, slope, number(0.0)
 
 
-def custom(value, slope, curvature=None):
+def custom(value: Any, slope: Any, curvature: Any = None) -> Any:
     """Activation of a new type from two or three scalar Python functions."""
     value, slope = inline(value), inline(slope)
     curvature = inline(curvature or _unknown)
@@ -276,7 +274,7 @@ def custom(value, slope, curvature=None):
         return number(value(z)), number(slope(z)), number(curvature(z))
 
     # Compiled symbols are named by the type: each needs a name of its own.
-    kind = namedtuple(f"Custom{len(_JETS)}", ())
+    kind = namedtuple(f"Custom{len(_JETS)}", ())  # type: ignore[misc]
     _JETS[kind] = formula
     return kind()
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numba
+from numba.extending import overload
 
 __all__ = [
     "OPTIONS",
     "REORDERING_OPTIONS",
     "inline",
+    "inlined",
     "kernel",
     "part",
     "reordering_kernel",
@@ -39,6 +42,12 @@ reordering_part = numba.njit(**REORDERING_OPTIONS)
 
 #: A scalar function that vanishes into the loop around it.
 inline = numba.njit(forceinline=True, **OPTIONS)
+
+
+def inlined(stub: Callable[..., Any], options: dict[str, Any] = OPTIONS) -> Any:
+    """Decorator of a function that, given types, returns the scalar code for a stub."""
+    choices: Any = {**options, "forceinline": True}
+    return overload(stub, jit_options=choices)
 
 
 @cache

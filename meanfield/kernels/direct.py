@@ -11,14 +11,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import overload
 
 from meanfield.kernels.activations import value, value_and_slope
-from meanfield.kernels.compilation import REORDERING_OPTIONS, reordering_kernel, reordering_part
+from meanfield.kernels.compilation import (
+    REORDERING_OPTIONS,
+    inlined,
+    reordering_kernel,
+    reordering_part,
+)
 
 __all__ = ["add_outputs", "write_gradients", "write_potentials"]
-
-_INLINE = {**REORDERING_OPTIONS, "forceinline": True}
 
 # Particles whose sums stay in the precision of the particles.
 _BLOCK = 512
@@ -34,7 +36,7 @@ def row(matrix: Any, i: Any, column: Any, like: Any) -> Any:
     raise NotImplementedError("for compiled code")
 
 
-@overload(row, jit_options=_INLINE)
+@inlined(row, REORDERING_OPTIONS)
 def _row(matrix, i, column, like):
     if len(like) == 1:
         return lambda matrix, i, column, like: (matrix[i, column],)
@@ -48,7 +50,7 @@ def dot(weights: Any, points: Any, k: Any) -> Any:
     raise NotImplementedError("for compiled code")
 
 
-@overload(dot, jit_options=_INLINE)
+@inlined(dot, REORDERING_OPTIONS)
 def _dot(weights, points, k):
     if len(weights) == 1:
         return lambda weights, points, k: weights[0] * points[0][k]
@@ -60,7 +62,7 @@ def plus(sums: Any, factor: Any, points: Any, k: Any) -> Any:
     raise NotImplementedError("for compiled code")
 
 
-@overload(plus, jit_options=_INLINE)
+@inlined(plus, REORDERING_OPTIONS)
 def _plus(sums, factor, points, k):
     if len(sums) == 1:
         return lambda sums, factor, points, k: (sums[0] + factor * points[0][k],)
@@ -74,7 +76,7 @@ def part_of(points: Any, left: Any, right: Any) -> Any:
     raise NotImplementedError("for compiled code")
 
 
-@overload(part_of, jit_options=_INLINE)
+@inlined(part_of, REORDERING_OPTIONS)
 def _part_of(points, left, right):
     if len(points) == 1:
         return lambda points, left, right: (points[0][left:right],)
@@ -86,7 +88,7 @@ def zeros(like: Any) -> Any:
     raise NotImplementedError("for compiled code")
 
 
-@overload(zeros, jit_options=_INLINE)
+@inlined(zeros, REORDERING_OPTIONS)
 def _zeros(like):
     if len(like) == 1:
         return lambda like: (type(like[0])(0.0),)
@@ -98,7 +100,7 @@ def add_row(target: Any, i: Any, column: Any, sums: Any, factor: Any) -> Any:
     raise NotImplementedError("for compiled code")
 
 
-@overload(add_row, jit_options=_INLINE)
+@inlined(add_row, REORDERING_OPTIONS)
 def _add_tuple(target, i, column, sums, factor):
     if len(sums) == 1:
 

@@ -10,17 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from numba.core import types
-from numba.extending import overload
 
 from meanfield.kernels.activations import LeakyRelu, Relu, Sigmoid, Tanh, value, value_and_slope
-from meanfield.kernels.compilation import OPTIONS
+from meanfield.kernels.compilation import inlined
 
 __all__ = ["BYTE_KINDS", "keep", "recall"]
 
 #: Types of activations of which a byte is enough.
 BYTE_KINDS = (Relu, LeakyRelu)
-
-_INLINE = {**OPTIONS, "forceinline": True}
 
 
 def keep(activation: Any, z: Any, like: Any) -> Any:
@@ -28,7 +25,7 @@ def keep(activation: Any, z: Any, like: Any) -> Any:
     raise NotImplementedError("for compiled code")
 
 
-@overload(keep, jit_options=_INLINE)
+@inlined(keep)
 def _keep(activation, z, like):
     if isinstance(like, types.Integer):
         return lambda activation, z, like: z > type(z)(0.0)
@@ -42,7 +39,7 @@ def recall(activation: Any, kept: Any, like: Any) -> Any:
     raise NotImplementedError("for compiled code")
 
 
-@overload(recall, jit_options=_INLINE)
+@inlined(recall)
 def _recall(activation, kept, like):
     kind = activation.instance_class
     if isinstance(kept, types.Integer) or kind is Relu:

@@ -52,8 +52,9 @@ def add_outputs(
 ):
     """Add Σ_i m_i Φ(x_k; θ_i) to `outputs` (n, 1), float64.
 
-    `outer` and `bias` are the numbers (0 or 1) of columns for a and b; `inputs` is (n, d); `z` needs rows * columns elements; `kept` has N * n elements,
-    tile after tile, or none.
+    `outer` and `bias` are the numbers (0 or 1) of columns for a and b; `inputs` is
+    (n, d); `z` needs rows * columns elements; `kept` has N * n elements, tile after
+    tile, or none.
     """
     particles, points = positions.shape[0], inputs.shape[0]
     inner_buffer = np.empty((min(rows, particles), inputs.shape[1]), positions.dtype)
