@@ -20,7 +20,7 @@ from meanfield.pairs import PairEngine, Sources, require_closed_form
 from meanfield.problem import Problem
 from meanfield.regularizers import Ridge, ridge_from_dict
 from meanfield.stages import subtract_scaled
-from meanfield.typing import Float64Array, FloatArray
+from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["PopulationProblem"]
 
@@ -235,7 +235,7 @@ class PopulationProblem:
         sources = self._sources(positions, masses, positions.dtype)
         _, gradients = self._engine(positions.dtype).gradients(positions, sources)
         np.negative(gradients, out=out)
-        coefficients = self.ridge.coefficients(self.neuron).astype(positions.dtype)
+        coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
         if coefficients.any():
             subtract_scaled(out, coefficients, positions)
         return out
