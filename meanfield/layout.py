@@ -93,6 +93,7 @@ def lay_out(file: Any, header: Header) -> None:
         problem=json.dumps(described),
         solver=json.dumps(header.solver.to_dict()),
         seed=header.seed,
+        engine=header.problem.engine_name(header.dtype),
         versions=json.dumps(_versions()),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         status="running",

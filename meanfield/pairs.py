@@ -104,6 +104,11 @@ class PairEngine:
         self._scratch: list[Array] = []
         self._lock = RLock()
 
+    @property
+    def name(self) -> str:
+        """The method, for reports."""
+        return "circle" if self._planar else "pair"
+
     def sources(self, positions: FloatArray, masses: Float64Array) -> Sources:
         """Particles (M, p) with masses (M,) of any sign, prepared for the sums."""
         lengths, directions = self._directions(positions)

@@ -240,6 +240,10 @@ class PopulationProblem:
             subtract_scaled(out, coefficients, positions)
         return out
 
+    def engine_name(self, dtype: Any) -> str:
+        """How sums over pairs of particles of this precision are formed; for reports."""
+        return self._engine(dtype).name
+
     # -- bookkeeping ---------------------------------------------------------------------
 
     def _sources(self, positions: FloatArray, masses: Float64Array, dtype: Any) -> Sources:

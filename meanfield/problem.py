@@ -255,6 +255,10 @@ class Problem:
             subtract_scaled(out, coefficients, positions)
         return out, self.scale * sums
 
+    def engine_name(self, dtype: Any) -> str:
+        """How sums over particles of this precision and data are formed; for reports."""
+        return self._engine(dtype).name
+
     # -- bookkeeping ---------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:

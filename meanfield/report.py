@@ -96,7 +96,7 @@ def run_summary(run: Trajectory, path: Path, seconds: float) -> list[tuple[str, 
     found += [(name.replace("_", " "), _change(values)) for name, values in run.observables.items()]
     return [
         *found,
-        ("time taken", duration(seconds)),
+        ("time taken", f"{duration(seconds)} ({run.engine} sums)"),
         ("written to", str(path)),
         ("next", f"meanfield plot {path}  or  meanfield animate {path}"),
     ]

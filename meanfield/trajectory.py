@@ -35,6 +35,11 @@ class Source(Protocol):
     versions: dict[str, str]
 
     @property
+    def engine(self) -> str:
+        """How sums over particles and data were formed."""
+        ...
+
+    @property
     def committed(self) -> int:
         """Number of committed frames."""
         ...
@@ -70,6 +75,12 @@ class MemorySource:
         self.path: Path | None = None
         self.created = ""
         self.versions: dict[str, str] = {}
+
+    @property
+    def engine(self) -> str:
+        """How sums over particles and data were formed."""
+        header = self.header()
+        return header.problem.engine_name(header.dtype)
 
     @property
     def committed(self) -> int:
@@ -126,6 +137,7 @@ class FileSource:
             times = file["time"][()]
             self.committed = int(np.argmin(np.append(np.isfinite(times), False)))
             self.status, self.reason = str(file.attrs["status"]), str(file.attrs["reason"])
+            self.engine = str(file.attrs.get("engine", "tiled"))
             self.created = str(file.attrs["created"])
             self.versions: dict[str, str] = json.loads(file.attrs["versions"])
 
@@ -308,6 +320,11 @@ class Trajectory:
         """The file, if there is one."""
         return self._source.path
 
+    @property
+    def engine(self) -> str:
+        """How sums over particles and data were formed: see `meanfield.engines`."""
+        return self._source.engine
+
     def __len__(self) -> int:
         return self._source.committed
 
@@ -338,13 +355,13 @@ class Trajectory:
         reached = self.times[-1] if len(self) else 0.0
         rows = [
             ("status", self.status + (f": {self.reason}" if self.reason else "")),
-            ("neuron", f"{neuron.activation.name}, {neuron.inputs} inputs, {neuron.outputs} "
-             f"outputs, {neuron.dim} parameters"),
+            ("neuron", f"{neuron.activation.name}, {_count(neuron.inputs, 'input')}, "
+             f"{_count(neuron.outputs, 'output')}, {_count(neuron.dim, 'parameter')}"),
             ("problem", f"{self.problem.setting}, ridge {self.problem.ridge.outer:g} (outer) "
              f"and {self.problem.ridge.inner:g} (inner), temperature "
              f"{self.problem.temperature:g}, scale {self.problem.scale:g}"),
             ("solver", f"{self.solver.name} ({_settings(settings)}), seed {self.seed}"),
-            ("particles", f"{header.particles} ({header.dtype})"),
+            ("particles", f"{header.particles} ({header.dtype}), {self.engine} sums"),
             ("frames", f"{len(self)} of {of}, up to t = {reached:g} of {header.times[-1]:g}"),
         ]  # fmt: skip
         if len(self):
@@ -380,6 +397,10 @@ class Trajectory:
         variables["weight"] = ("particle", self._header.masses)
         names = list(self.problem.neuron.parameter_names)
         return xarray.Dataset(variables, coords={"time": self.times, "parameter": names})
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _settings(settings: dict[str, Any]) -> str:

@@ -190,6 +190,7 @@ def test_a_stored_run_opens_and_resumes_to_the_same_bits(tmp_path, solver):
     run = resume(path)
     assert list(run.measures) == list(whole.measures)
     assert run.risk.tolist() == whole.risk.tolist()
+    assert run.engine == whole.engine == "circle"
     assert ("problem", "population risk of a teacher of 4 neurons, ridge 0.1 (outer) and 0 "
             "(inner), temperature 0, scale 1") in mf.open(path).describe()  # fmt: skip
 
