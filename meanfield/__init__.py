@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
     from meanfield.neurons import Neuron
     from meanfield.plotting import animate, plot
+    from meanfield.population import PopulationProblem
     from meanfield.problem import Problem
     from meanfield.regularizers import Ridge
     from meanfield.simulate import resume, simulate
@@ -50,6 +51,7 @@ _HOMES = {
     "MeanfieldError": "meanfield.errors",
     "Neuron": "meanfield.neurons",
     "ParticleMeasure": "meanfield.measures",
+    "PopulationProblem": "meanfield.population",
     "Problem": "meanfield.problem",
     "Ridge": "meanfield.regularizers",
     "Sphere": "meanfield.measures",
@@ -77,6 +79,7 @@ __all__ = [
     "MeanfieldError",
     "Neuron",
     "ParticleMeasure",
+    "PopulationProblem",
     "Problem",
     "Ridge",
     "Sphere",

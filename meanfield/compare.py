@@ -125,6 +125,11 @@ def compare(
     >>> study.rates["function_distance"].consistent
     True
     """
+    if not isinstance(experiment.problem, Problem):
+        raise InvalidInputError(
+            "compare measures outputs on the data of a Problem, got a "
+            f"{type(experiment.problem).__name__}"
+        )
     widths = _check_widths(particles)
     as_count("seeds", seeds, least=2)
     as_count("seed", seed, least=0)

@@ -17,7 +17,7 @@ import numpy as np
 from meanfield.checks import as_count, as_number
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.measures import ParticleMeasure
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 from meanfield.registry import Registry
 from meanfield.typing import Float64Array
 
@@ -288,13 +288,13 @@ def coupling(mu: ParticleMeasure, nu: ParticleMeasure) -> float:
 
 
 def function(
-    problem: Problem, mu: ParticleMeasure, nu: ParticleMeasure, inputs: Any = None
+    problem: AnyProblem, mu: ParticleMeasure, nu: ParticleMeasure, inputs: Any = None
 ) -> float:
     """Root mean square distance of outputs, (Σ_j p_j |f(x_j; μ) − f(x_j; ν)|²)^(1/2).
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or PopulationProblem
         Whose neuron makes networks of the measures.
     mu, nu : ParticleMeasure
     inputs : (m, d) array, optional
@@ -307,7 +307,7 @@ def function(
 
     Examples
     --------
-    >>> from meanfield import Dataset, Neuron
+    >>> from meanfield import Dataset, Neuron, Problem
     >>> neuron = Neuron(1, activation="linear", outer="fixed", bias=False)
     >>> problem = Problem(neuron, Dataset([[2.0]], [0.0]))
     >>> function(problem, ParticleMeasure([[1.0]]), ParticleMeasure([[4.0]]))

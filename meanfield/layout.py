@@ -15,13 +15,27 @@ from typing import Any
 
 import numpy as np
 
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 from meanfield.typing import Array, Float64Array
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "Header", "extent", "lay_out", "read_slot", "reserve"]
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "PROBLEM_ARRAYS",
+    "Header",
+    "extent",
+    "lay_out",
+    "read_slot",
+    "reserve",
+]
 
 FORMAT = "meanfield-trajectory"
 FORMAT_VERSION = 1
+#: Arrays that a problem is made of, by the part it belongs to, with their dimensions.
+PROBLEM_ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
+    "data": {"inputs": ("point", "input"), "targets": ("point", "target"), "weights": ("point",)},
+    "teacher": {"positions": ("neuron", "parameter"), "weights": ("neuron",)},
+}
 # A dimension without coordinate values carries this name, by netCDF's convention.
 _BARE_DIMENSION = "This is a netCDF dimension but not a netCDF variable. %10d"
 
@@ -45,7 +59,7 @@ class Header:
         Solver's state at time 0: what room the states for resuming need.
     """
 
-    problem: Problem
+    problem: AnyProblem
     solver: Any
     seed: int
     times: Float64Array
@@ -72,7 +86,7 @@ def lay_out(file: Any, header: Header) -> None:
     """Create every dataset at its final size, with a scale on every dimension."""
     frames, names = len(header.times), header.problem.neuron.parameter_names
     described = header.problem.to_dict()
-    data = described.pop("data")
+    arrays = {part: described.pop(part) for part in PROBLEM_ARRAYS if part in described}
     file.attrs.update(
         format=FORMAT,
         format_version=FORMAT_VERSION,
@@ -105,17 +119,21 @@ def lay_out(file: Any, header: Header) -> None:
         group.attrs.update(sequence=0, frame=-1, checksum=0)
         for name, value in header.state.items():
             group.create_dataset(name, data=value)
-    group = file.create_group("data")
-    for name, size in zip(("point", "input", "target"), _sizes(data), strict=True):
-        _scale(group, name, size)
-    axes = {"inputs": ("point", "input"), "targets": ("point", "target"), "weights": ("point",)}
+    for part, values in arrays.items():
+        _write_arrays(file.create_group(part), PROBLEM_ARRAYS[part], values)
+
+
+def _write_arrays(
+    group: Any, axes: Mapping[str, tuple[str, ...]], values: Mapping[str, Array]
+) -> None:
+    """Arrays of one part of the problem, with a scale on every dimension."""
     for name, dimensions in axes.items():
-        dataset = group.create_dataset(name, data=data[name])
+        for dimension, size in zip(dimensions, values[name].shape, strict=True):
+            if dimension not in group:
+                _scale(group, dimension, size)
+    for name, dimensions in axes.items():
+        dataset = group.create_dataset(name, data=values[name])
         _attach(dataset, tuple(group[dimension] for dimension in dimensions))
-
-
-def _sizes(data: Mapping[str, Array]) -> tuple[int, int, int]:
-    return (*data["inputs"].shape, data["targets"].shape[1])
 
 
 def _text() -> Any:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from meanfield.datasets import Dataset
 from meanfield.measures import ParticleMeasure
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 
 __all__ = ["Accuracy", "Frame", "Observer", "TestRisk"]
 
@@ -25,7 +25,7 @@ class Frame:
     measure : ParticleMeasure
     risk, energy : float
         R and F at this time.
-    problem : Problem
+    problem : Problem or PopulationProblem
     """
 
     index: int
@@ -33,7 +33,7 @@ class Frame:
     measure: ParticleMeasure
     risk: float
     energy: float
-    problem: Problem
+    problem: AnyProblem
 
 
 class Observer(Protocol):

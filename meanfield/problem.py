@@ -91,6 +91,11 @@ class Problem:
             )
         self.loss.check_targets(data.targets, self.neuron.outputs)
 
+    @property
+    def setting(self) -> str:
+        """What is learned from what, in a few words."""
+        return f"{self.loss.name} loss on {len(self.data)} points"
+
     # -- what a network of this measure computes ---------------------------------------
 
     def predict(self, measure: ParticleMeasure, inputs: Any) -> Float64Array:

@@ -16,7 +16,7 @@ from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.observers import Frame, Observer
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 from meanfield.solver import Solver, state_from_arrays, state_to_arrays
 from meanfield.storage import HDF5Store, Header, MemoryStore, Store
 from meanfield.trajectory import Trajectory
@@ -29,7 +29,7 @@ _STATE_INTERVAL = 10.0
 
 
 def simulate(
-    problem: Problem,
+    problem: AnyProblem,
     measure: ParticleMeasure,
     solver: Solver[Any],
     *,
@@ -45,7 +45,7 @@ def simulate(
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or PopulationProblem
     measure : ParticleMeasure
         μ at time 0.
     solver : Solver
@@ -160,7 +160,7 @@ def resume(
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    problem: Problem
+    problem: AnyProblem
     solver: Solver[Any]
     times: Float64Array
     sink: Store

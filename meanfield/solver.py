@@ -10,7 +10,7 @@ import numpy as np
 
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.measures import ParticleMeasure
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 from meanfield.registry import EntryPointRegistry
 
 __all__ = [
@@ -44,7 +44,7 @@ class Solver(Protocol[State]):
     name: ClassVar[str]
     state_type: ClassVar[type[Any]]
 
-    def start(self, problem: Problem, measure: ParticleMeasure, seed: int) -> State:
+    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> State:
         """State at time 0.
 
         Raises
@@ -54,7 +54,7 @@ class Solver(Protocol[State]):
         """
         ...
 
-    def advance(self, problem: Problem, state: State, t: float) -> tuple[State, ParticleMeasure]:
+    def advance(self, problem: AnyProblem, state: State, t: float) -> tuple[State, ParticleMeasure]:
         """State from which later times can be reached, and the measure at time `t`.
 
         The method keeps its own sequence of steps and may be beyond `t` internally:
@@ -98,7 +98,7 @@ def state_from_arrays(state_type: type[State], arrays: Mapping[str, Any]) -> Sta
     )
 
 
-def require_noiseless(problem: Problem, name: str) -> None:
+def require_noiseless(problem: AnyProblem, name: str) -> None:
     """Raise unless the temperature is 0.
 
     Raises

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 import numpy as np
 
 from meanfield.errors import FileError, InvalidInputError
-from meanfield.layout import FORMAT, FORMAT_VERSION, Header
+from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
 from meanfield.measures import ParticleMeasure
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem, problem_from_dict
 from meanfield.solver import solver_from_dict
 from meanfield.typing import Float64Array, FloatArray
 
@@ -146,10 +146,10 @@ class FileSource:
         assert self.path is not None
         with _reading(self.path) as file:
             described = json.loads(file.attrs["problem"])
-            described["data"] = {
-                name: file["data"][name][()] for name in ("inputs", "targets", "weights")
-            }
-            problem = Problem.from_dict(described)
+            for part, names in PROBLEM_ARRAYS.items():
+                if part in file:
+                    described[part] = {name: file[part][name][()] for name in names}
+            problem = problem_from_dict(described)
             particles, dim = file["position"].shape[1:]
             masses = file["weight"][()] if "weight" in file else np.full(particles, 1 / particles)
             return Header(
@@ -181,8 +181,8 @@ class FileSource:
 
 def _scalar_names(file: Any) -> list[str]:
     """Names of the per-frame variables in the order of their creation: risk, energy first."""
-    bare = {"time", "save_time", "particle", "parameter", "position", "weight", "data", "state"}
-    found = [name for name in file if name not in bare]
+    bare = {"time", "save_time", "particle", "parameter", "position", "weight", "state"}
+    found = [name for name in file if name not in bare and name not in PROBLEM_ARRAYS]
     return [name for name in ("risk", "energy") if name in found] + [
         name for name in found if name not in ("risk", "energy")
     ]
@@ -291,7 +291,7 @@ class Trajectory:
         return _Measures(self._source, self._header.masses)
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> AnyProblem:
         """The learning problem."""
         return self._header.problem
 
@@ -357,9 +357,9 @@ class Trajectory:
             ("status", self.status + (f": {self.reason}" if self.reason else "")),
             ("neuron", f"{neuron.activation.name}, {_count(neuron.inputs, 'input')}, "
              f"{_count(neuron.outputs, 'output')}, {_count(neuron.dim, 'parameter')}"),
-            ("problem", f"{self.problem.loss.name} loss on {len(self.problem.data)} points, "
-             f"ridge {self.problem.ridge.outer:g} (outer) and {self.problem.ridge.inner:g} "
-             f"(inner), temperature {self.problem.temperature:g}, scale {self.problem.scale:g}"),
+            ("problem", f"{self.problem.setting}, ridge {self.problem.ridge.outer:g} (outer) "
+             f"and {self.problem.ridge.inner:g} (inner), temperature "
+             f"{self.problem.temperature:g}, scale {self.problem.scale:g}"),
             ("solver", f"{self.solver.name} ({_settings(settings)}), seed {self.seed}"),
             ("particles", f"{header.particles} ({header.dtype}), {self.engine} sums"),
             ("frames", f"{len(self)} of {of}, up to t = {reached:g} of {header.times[-1]:g}"),

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from meanfield.engines.choice import choose_engine
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 from meanfield.stages import combine, subtract_scaled
 from meanfield.typing import Array, Float64Array, FloatArray
 
@@ -76,7 +76,7 @@ class Descent(Protocol):
         ...
 
 
-def descend(problem: Problem, settings: Settings, particles: Particles) -> Descent:
+def descend(problem: AnyProblem, settings: Settings, particles: Particles) -> Descent:
     """The faster way for this size; both make the same steps, up to rounding."""
     size = len(particles.positions) * settings.batch_size
     many = size * (problem.neuron.inputs + 8) > _LARGE
@@ -87,7 +87,7 @@ def descend(problem: Problem, settings: Settings, particles: Particles) -> Desce
 class CompiledSteps:
     """All steps in one call: particles in tiles, one thread."""
 
-    def __init__(self, problem: Problem, settings: Settings, particles: Particles) -> None:
+    def __init__(self, problem: AnyProblem, settings: Settings, particles: Particles) -> None:
         self.problem, self.settings, self.particles = problem, settings, particles
         dtype = particles.positions.dtype
         self._tiles = _to_tiles(particles.positions)
@@ -126,7 +126,7 @@ class CompiledSteps:
 class ParallelSteps:
     """Each step by an engine, which shares the particles between threads."""
 
-    def __init__(self, problem: Problem, settings: Settings, particles: Particles) -> None:
+    def __init__(self, problem: AnyProblem, settings: Settings, particles: Particles) -> None:
         self.problem, self.settings, self.particles = problem, settings, particles
         positions = particles.positions
         points = np.zeros((settings.batch_size, problem.neuron.inputs))

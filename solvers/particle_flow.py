@@ -10,7 +10,7 @@ import numpy as np
 from meanfield.checks import as_number
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import ParticleMeasure
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
 from meanfield.stages import combine, scaled_error
@@ -112,7 +112,7 @@ class ParticleFlow:
         """Coefficients of the method."""
         return tableaus[self.method]
 
-    def start(self, problem: Problem, measure: ParticleMeasure, seed: int) -> FlowState:
+    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> FlowState:
         """State at time 0; the seed is not used, as nothing is random."""
         require_noiseless(problem, self.name)
         positions = measure.positions.copy()
@@ -136,7 +136,7 @@ class ParticleFlow:
         )
 
     def advance(
-        self, problem: Problem, state: FlowState, t: float
+        self, problem: AnyProblem, state: FlowState, t: float
     ) -> tuple[FlowState, ParticleMeasure]:
         """State whose last step contains `t`, and the measure at `t` by interpolation."""
         with np.errstate(over="ignore", invalid="ignore"):
@@ -144,7 +144,7 @@ class ParticleFlow:
                 state = self._step(problem, state)
         return state, ParticleMeasure(self._interpolate(state, t), state.masses)
 
-    def _step(self, problem: Problem, state: FlowState) -> FlowState:
+    def _step(self, problem: AnyProblem, state: FlowState) -> FlowState:
         """One attempt at a step, in the memory of the state."""
         tableau, h, adaptive = self.tableau, state.next_step, self.tableau.error is not None
         end = state.time + h if adaptive else (state.steps + 1) * h
@@ -188,7 +188,7 @@ class ParticleFlow:
             evaluations=evaluations,
         )
 
-    def _fill_stages(self, problem: Problem, state: FlowState, h: float) -> Float64Array:
+    def _fill_stages(self, problem: AnyProblem, state: FlowState, h: float) -> Float64Array:
         """Fill the stages but the last of an adaptive method; outputs of the first (fixed)."""
         tableau, stages, masses = self.tableau, state.stages, state.masses
         outputs = np.zeros(1)
@@ -205,7 +205,7 @@ class ParticleFlow:
 
     def _error(
         self,
-        problem: Problem,
+        problem: AnyProblem,
         state: FlowState,
         h: float,
         positions: FloatArray,

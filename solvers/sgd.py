@@ -13,7 +13,8 @@ from meanfield.distributions import DataDistribution, distribution_from_dict
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import ParticleMeasure
-from meanfield.problem import Problem
+from meanfield.population import PopulationProblem
+from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.descent import descend
 from meanfield.typing import Float64Array, FloatArray, IntArray
@@ -93,16 +94,21 @@ class SGD:
     def __post_init__(self) -> None:
         _check_settings(self.step, self.batch_size, self.momentum)
 
-    def start(self, problem: Problem, measure: ParticleMeasure, seed: int) -> SGDState:
+    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> SGDState:
         """State before the first step.
 
         Raises
         ------
         InvalidInputError
-            If a batch is larger than the data (without replacement), or the
-            temperature is positive.
+            If a batch is larger than the data (without replacement), the problem is one
+            of a population, or the temperature is positive.
         """
         require_noiseless(problem, self.name)
+        if isinstance(problem, PopulationProblem):
+            raise InvalidInputError(
+                "sgd takes its batches from data, which a population problem has none of; use "
+                "OnlineSGD with the distribution that draws them, for example Teacher"
+            )
         if not self.replacement and self.batch_size > len(problem.data):
             raise InvalidInputError(
                 f"batch_size must be at most the number of points, {len(problem.data)}, "
@@ -111,7 +117,7 @@ class SGD:
         return _start(measure, seed)
 
     def advance(
-        self, problem: Problem, state: SGDState, t: float
+        self, problem: AnyProblem, state: SGDState, t: float
     ) -> tuple[SGDState, ParticleMeasure]:
         """State and measure after ⌊t / s⌋ steps."""
         data = problem.data
@@ -174,7 +180,7 @@ class OnlineSGD:
         _check_settings(self.step, self.batch_size, self.momentum)
         object.__setattr__(self, "distribution", distribution_from_dict(self.distribution))
 
-    def start(self, problem: Problem, measure: ParticleMeasure, seed: int) -> SGDState:
+    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> SGDState:
         """State before the first step.
 
         Raises
@@ -193,7 +199,7 @@ class OnlineSGD:
         return _start(measure, seed)
 
     def advance(
-        self, problem: Problem, state: SGDState, t: float
+        self, problem: AnyProblem, state: SGDState, t: float
     ) -> tuple[SGDState, ParticleMeasure]:
         """State and measure after ⌊t / s⌋ steps."""
         size, block_steps = self.batch_size, _block_steps(self.batch_size)
@@ -259,7 +265,7 @@ def _shuffle(draws: slice, seed: int, weights: Float64Array) -> IntArray:
 
 
 def _descend(
-    solver: SGD | OnlineSGD, problem: Problem, state: SGDState, t: float, batches: Batches
+    solver: SGD | OnlineSGD, problem: AnyProblem, state: SGDState, t: float, batches: Batches
 ) -> tuple[SGDState, ParticleMeasure]:
     """Make the steps up to time `t`, block by block of batches, in the memory of the state."""
     target = int(np.floor(t / solver.step * (1.0 + 1e-12) + 1e-9))

@@ -23,7 +23,7 @@ from meanfield.plotting.style import (
     time_text,
 )
 from meanfield.plotting.survey import Run
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array
 
 __all__ = ["Curve", "DecisionMap", "function_panel", "plot_function"]
@@ -32,7 +32,7 @@ _SHOWN_POINTS = 600
 _MAP_WORK = 8_000_000  # pairs of grid points and neurons for one map
 
 
-def probabilities(problem: Problem, outputs: Float64Array) -> Float64Array:
+def probabilities(problem: AnyProblem, outputs: Float64Array) -> Float64Array:
     """What outputs (m, k) mean: class probabilities for labels, else the outputs."""
     if problem.loss.name == "logistic":
         return np.asarray(0.5 + 0.5 * np.tanh(0.5 * outputs))
@@ -42,14 +42,14 @@ def probabilities(problem: Problem, outputs: Float64Array) -> Float64Array:
     return outputs
 
 
-def is_two_valued(problem: Problem) -> bool:
+def is_two_valued(problem: AnyProblem) -> bool:
     """Whether the targets are the two labels −1 and +1 in one column."""
     targets = problem.data.targets
     labels = np.unique(targets)
     return bool(targets.shape[1] == 1 and labels.tolist() == [-1.0, 1.0])
 
 
-def _sample_of_data(problem: Problem) -> tuple[Float64Array, Float64Array]:
+def _sample_of_data(problem: AnyProblem) -> tuple[Float64Array, Float64Array]:
     """At most 600 points of the data with their targets, evenly through the set."""
     count = len(problem.data)
     rows = np.unique(np.linspace(0, count - 1, min(count, _SHOWN_POINTS)).round().astype(int))
@@ -68,11 +68,11 @@ class Curve:
     Parameters
     ----------
     ax : Axes
-    problem : Problem
+    problem : Problem or PopulationProblem
         With d = 1.
     """
 
-    def __init__(self, ax: Axes, problem: Problem) -> None:
+    def __init__(self, ax: Axes, problem: AnyProblem) -> None:
         self.ax = ax
         self.problem = problem
         inputs = problem.data.inputs[:, 0]
@@ -126,7 +126,9 @@ class Curve:
             )
 
 
-def probabilities_of_targets(problem: Problem, targets: Float64Array | None = None) -> Float64Array:
+def probabilities_of_targets(
+    problem: AnyProblem, targets: Float64Array | None = None
+) -> Float64Array:
     """Targets in the units of `probabilities`, shape (n, k)."""
     targets = problem.data.targets if targets is None else targets
     if problem.loss.name == "logistic":
@@ -146,13 +148,13 @@ class DecisionMap:
     Parameters
     ----------
     ax : Axes
-    problem : Problem
+    problem : Problem or PopulationProblem
         With d = 2.
     particles : int
         Number of neurons, for the fineness of the map.
     """
 
-    def __init__(self, ax: Axes, problem: Problem, particles: int) -> None:
+    def __init__(self, ax: Axes, problem: AnyProblem, particles: int) -> None:
         self.ax = ax
         self.problem = problem
         low, high = problem.data.inputs.min(axis=0), problem.data.inputs.max(axis=0)
@@ -239,7 +241,7 @@ class DecisionMap:
         )
 
 
-def function_panel(ax: Axes, problem: Problem, particles: int) -> Curve | DecisionMap:
+def function_panel(ax: Axes, problem: AnyProblem, particles: int) -> Curve | DecisionMap:
     """Panel of the learned function of one or two inputs.
 
     Raises

@@ -109,8 +109,7 @@ def _headline(run: Run) -> str:
     name = neuron.activation.name.replace("_", "\\_")
     inner = "w \\cdot x" + (" + b" if neuron.bias else "")
     words = f"{len(measure)} neurons  $\\Phi = {outer}\\mathrm{{{name}}}({inner})$"
-    loss = problem.loss.name.replace("_", "-")
-    words += f"   ·   {loss} loss on {len(problem.data)} points in {neuron.inputs} dimension"
+    words += f"   ·   {problem.setting.replace('_', '-')} in {neuron.inputs} dimension"
     words += "s" if neuron.inputs > 1 else ""
     solver = getattr(getattr(run, "solver", None), "name", "")
     return words + (f"   ·   {solver}" if solver else "")

@@ -10,7 +10,7 @@ import numpy as np
 
 from meanfield.errors import InvalidInputError
 from meanfield.measures import ParticleMeasure
-from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array, IntArray
 
 __all__ = ["Run", "Survey", "pace", "telling_frames"]
@@ -44,7 +44,7 @@ class Run(Protocol):
         ...
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> AnyProblem:
         """The learning problem."""
         ...
 
