@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import numba
 from numba.core import types
 from numba.extending import intrinsic, overload
+
+from meanfield.kernels.directory import kernel_directory
+
+try:
+    from meanfield.kernels.cache import KernelCache, NullCache
+except ImportError:  # a numba without these classes: its own cache serves
+    KernelCache = NullCache = None
 
 __all__ = [
     "OPTIONS",
@@ -19,6 +27,7 @@ __all__ = [
     "part",
     "reordering_kernel",
     "reordering_part",
+    "tally",
     "uncached",
     "widest_vectors",
 ]
@@ -31,15 +40,52 @@ OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz"},
 }
 
+_kernels: list[Any] = []
+
+
+def _kept(options: dict[str, Any]) -> Callable[[Any], Any]:
+    """Decorator of functions whose compiled forms are kept on disk."""
+
+    def decorate(function: Any) -> Any:
+        compiled = numba.njit(**options)(function)
+        if compiled is not function:  # numba can be switched off
+            _keep(compiled)
+            _kernels.append(compiled)
+        return compiled
+
+    return decorate
+
+
+def _keep(compiled: Any) -> None:
+    if kernel_directory() is None:
+        return
+    try:
+        if not isinstance(compiled._cache, NullCache):
+            raise TypeError(f"numba {numba.__version__} keeps kernels in another way")
+        compiled._cache = KernelCache(compiled.py_func)
+    except (AttributeError, TypeError):
+        with suppress(RuntimeError):  # numba finds no place for files
+            compiled.enable_caching()
+
+
+def tally() -> tuple[int, int]:
+    """How many kernels this process has compiled, and how many loaded from disk."""
+    found = [compiled.stats for compiled in _kernels]
+    return (
+        sum(sum(stats.cache_misses.values()) for stats in found),
+        sum(sum(stats.cache_hits.values()) for stats in found),
+    )
+
+
 #: A kernel that Python calls: compiled once for each type of its arguments, kept on disk.
-kernel = numba.njit(cache=True, **OPTIONS)
+kernel = _kept(OPTIONS)
 
 #: A function that kernels call; it becomes a part of theirs.
 part = numba.njit(**OPTIONS)
 
 #: The same for long sums in a fixed but unspecified order, which fill SIMD registers.
 REORDERING_OPTIONS: dict[str, Any] = {**OPTIONS, "fastmath": {"contract", "nsz", "reassoc"}}
-reordering_kernel = numba.njit(cache=True, **REORDERING_OPTIONS)
+reordering_kernel = _kept(REORDERING_OPTIONS)
 reordering_part = numba.njit(**REORDERING_OPTIONS)
 
 #: A scalar function that vanishes into the loop around it.
