@@ -69,13 +69,14 @@ class Loss:
         return self._evaluate(outputs, targets)[1]
 
     def _evaluate(self, outputs: Any, targets: Any) -> tuple[Float64Array, Float64Array]:
+        from meanfield.kernels.compilation import read_only
         from meanfield.kernels.losses import fill_loss
 
         f = np.ascontiguousarray(outputs, dtype=np.float64)
         y = np.ascontiguousarray(targets, dtype=np.float64)
         self._check_shapes(f, y)
         values, derivatives = np.empty(f.shape[0]), np.empty_like(f)
-        fill_loss(self.code, self.threshold, f, y, values, derivatives)
+        fill_loss(self.code, self.threshold, f, read_only(y), values, derivatives)
         return values, derivatives
 
     def _check_shapes(self, outputs: Float64Array, targets: Float64Array) -> None:

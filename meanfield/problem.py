@@ -14,6 +14,7 @@ from meanfield.datasets import Dataset
 from meanfield.engines.choice import choose_engine
 from meanfield.engines.engine import Engine
 from meanfield.errors import InvalidInputError
+from meanfield.kernels.compilation import read_only
 from meanfield.losses import Loss, loss_from_dict
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
@@ -227,7 +228,8 @@ class Problem:
 
     def outputs_at(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
         """Outputs at the data of the measure with these positions and masses, (n, k)."""
-        return self.scale * self._engine(positions.dtype).outputs(positions, masses)
+        engine = self._engine(positions.dtype)
+        return self.scale * engine.outputs(read_only(positions), read_only(masses))
 
     def risk_of_outputs(self, outputs: Float64Array) -> float:
         """Risk of a network with these outputs at the data."""
@@ -248,7 +250,10 @@ class Problem:
         """
         out = np.empty_like(positions) if out is None else out
         sums = self._engine(positions.dtype).velocity_pass(
-            positions, masses, lambda sums: -self.covector(self.scale * sums), out
+            read_only(positions),
+            read_only(masses),
+            lambda sums: -self.covector(self.scale * sums),
+            out,
         )
         coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
         if coefficients.any():

@@ -8,6 +8,7 @@ import numpy as np
 
 from meanfield.engines.threads import add_in_order, cut, sweep
 from meanfield.kernels import stages as kernels
+from meanfield.kernels.compilation import read_only
 from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["combine", "scaled_error", "subtract_scaled"]
@@ -32,8 +33,8 @@ def combine(
         The k_i.
     """
     factors = (step * coefficients).astype(base.dtype)
-    flat, result = base.reshape(-1), out.reshape(-1)
-    rows = stages[: len(factors)].reshape(len(factors), -1)
+    flat, result = read_only(base.reshape(-1)), out.reshape(-1)
+    rows = read_only(stages[: len(factors)].reshape(len(factors), -1))
     groups = cut(flat.size, _LEAST)
 
     def work(g: int, thread: int) -> None:
@@ -46,9 +47,10 @@ def combine(
 def subtract_scaled(velocity: FloatArray, coefficients: Array, positions: FloatArray) -> None:
     """Subtract c_j θ_ij from `velocity` (N, p)."""
     groups = cut(len(positions), max(1, _LEAST // positions.shape[1]))
+    factors, where = read_only(coefficients), read_only(positions)
 
     def work(g: int, thread: int) -> None:
-        kernels.subtract_scaled(velocity[groups[g]], coefficients, positions[groups[g]])
+        kernels.subtract_scaled(velocity[groups[g]], factors, where[groups[g]])
 
     sweep(work, len(groups))
 
@@ -57,7 +59,7 @@ def scaled_error(
     before: FloatArray, after: FloatArray, other: FloatArray, absolute: float, relative: float
 ) -> float:
     """Root mean square of (after − other) / (absolute + relative max(|before|, |after|))."""
-    flat: list[Any] = [array.reshape(-1) for array in (before, after, other)]
+    flat: list[Any] = [read_only(array.reshape(-1)) for array in (before, after, other)]
     groups = cut(flat[0].size, _LEAST)
     parts = np.zeros((len(groups), 1))
 

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from meanfield.engines.choice import choose_engine
+from meanfield.kernels.compilation import read_only
 from meanfield.problems import AnyProblem
 from meanfield.stages import combine, subtract_scaled
 from meanfield.typing import Array, Float64Array, FloatArray
@@ -107,7 +108,7 @@ class CompiledSteps:
             neuron.activation.typed, self._tiles, self._momenta, self._masses,
             neuron.outer_columns, int(neuron.bias),
             np.ascontiguousarray(inputs, self._tiles.dtype),
-            np.ascontiguousarray(targets), np.ascontiguousarray(factors),
+            read_only(np.ascontiguousarray(targets)), np.ascontiguousarray(factors),
             float(settings.step), float(settings.momentum),
             problem.ridge.coefficients(neuron), float(problem.scale),
             problem.loss.code, problem.loss.threshold, *self._room, self._outputs,
@@ -147,7 +148,9 @@ class ParallelSteps:
             return np.asarray(derivatives * (factors[:, None] / problem.scale))
 
         self._engine.load(inputs)
-        self._engine.velocity_pass(positions, particles.masses, covector, gradients[0])
+        self._engine.velocity_pass(
+            read_only(positions), read_only(particles.masses), covector, gradients[0]
+        )
         pull: Array = -problem.ridge.coefficients(problem.neuron)
         if pull.any():
             subtract_scaled(gradients[0], pull.astype(positions.dtype), positions)

@@ -9,6 +9,7 @@ import numpy as np
 from meanfield.engines.engine import Covector
 from meanfield.engines.threads import add_in_order, cut, sweep
 from meanfield.kernels import direct
+from meanfield.kernels.compilation import read_only
 from meanfield.neurons import Neuron
 from meanfield.typing import Array, Float64Array, FloatArray
 
@@ -45,7 +46,7 @@ class DirectEngine:
 
     def load(self, inputs: Array) -> None:
         """Take data (n, d) in the place of those at hand."""
-        self.points = tuple(np.ascontiguousarray(inputs.T, dtype=self.dtype))
+        self.points = tuple(read_only(np.ascontiguousarray(inputs.T, dtype=self.dtype)))
         self._least = max(_BLOCK, _PAIRS // len(inputs))
 
     def outputs(self, positions: FloatArray, masses: Float64Array) -> Float64Array:

@@ -16,6 +16,7 @@ from meanfield.engines.threads import (
     thread_count,
 )
 from meanfield.kernels import many_outputs, tiles
+from meanfield.kernels.compilation import read_only
 from meanfield.kernels.memory import BYTE_KINDS
 from meanfield.neurons import Neuron
 from meanfield.typing import Array, Float64Array, FloatArray
@@ -74,7 +75,7 @@ class TiledEngine:
 
     def load(self, inputs: Array) -> None:
         """Take data (n, d) in the place of those at hand."""
-        self.inputs = np.ascontiguousarray(inputs, dtype=self.dtype)
+        self.inputs = read_only(np.ascontiguousarray(inputs, dtype=self.dtype))
         self.shape = tile_shape(len(inputs), inputs.shape[1], self.dtype.itemsize)
         self._scratch: list[tuple[Array, Array]] = []
 

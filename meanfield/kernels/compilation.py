@@ -25,6 +25,7 @@ __all__ = [
     "inlined",
     "kernel",
     "part",
+    "read_only",
     "reordering_kernel",
     "reordering_part",
     "tally",
@@ -118,3 +119,14 @@ def uncached(function: Any) -> Any:
     return numba.njit(**{**OPTIONS, "fastmath": function.targetoptions["fastmath"]})(
         function.py_func
     )
+
+
+def read_only(array: Any) -> Any:
+    """View of an array that cannot be written to.
+
+    Kernels are compiled apart for arrays that can and cannot be written to; measures
+    have the one kind and solvers the other, so inputs of kernels are always of one.
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view
