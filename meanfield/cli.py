@@ -33,10 +33,12 @@ from meanfield.options import (
     Settings,
     SolverName,
     Source,
+    Sources,
     StudyOut,
     Verb,
     Verbs,
     Widths,
+    WorkingVerb,
     spread_settings,
     usage_sentence,
 )
@@ -57,7 +59,6 @@ __all__ = ["app", "main", "run"]
 _MISTAKE, _FAILURE = 2, 1
 _PICTURES = (".png", ".pdf", ".svg")
 _MOVIES = (".mp4", ".gif", ".html")
-
 
 app = typer.Typer(
     cls=Verbs,
@@ -121,7 +122,7 @@ def scenarios(
         console.print("\nmeanfield scenarios NAME explains one and lists its parameters.")
 
 
-@app.command(cls=Verb)
+@app.command(cls=WorkingVerb)
 def simulate(
     source: Source,
     solver: SolverName = None,
@@ -170,7 +171,7 @@ def simulate(
         report.rows(report.output(), report.run_summary(done, path, time.monotonic() - started))
 
 
-@app.command(cls=Verb)
+@app.command(cls=WorkingVerb)
 def compare(
     source: Source,
     particles: Widths = "64,256,1024",
@@ -303,6 +304,27 @@ def info(path: DataFile) -> None:
     if trajectory.status != "complete":
         lines.append(("to continue", "the command that made it, with --resume"))
     report.rows(console, lines)
+
+
+@app.command(cls=Verb)
+def warmup(sources: Sources = None, quiet: Quiet = False) -> None:
+    """Compile ahead, so that no later run has to wait for it.
+
+    Kernels are kept in the user's cache, or in the folder NUMBA_CACHE_DIR.
+
+    For example:
+    $ meanfield warmup
+    $ meanfield warmup digits moons.toml
+    """
+    from meanfield.engines.threads import thread_count
+    from meanfield.warmup import warm_up
+
+    with running(None):
+        warmth = warm_up(sources or (), thread_count(), progress=not quiet)
+    if not quiet:
+        from meanfield import report
+
+        report.rows(report.output(), report.warmup_summary(warmth))
 
 
 def main() -> NoReturn:

@@ -33,10 +33,12 @@ __all__ = [
     "Settings",
     "SolverName",
     "Source",
+    "Sources",
     "StudyOut",
     "Verb",
     "Verbs",
     "Widths",
+    "WorkingVerb",
     "spread_settings",
     "usage_sentence",
 ]
@@ -46,6 +48,14 @@ Source = Annotated[
     typer.Argument(
         metavar="SCENARIO|FILE.toml",
         help="A name that 'meanfield scenarios' lists, or a TOML file of your own.",
+        show_default=False,
+    ),
+]
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SCENARIO|FILE.toml",
+        help="What to compile for; by default every scenario and activation.",
         show_default=False,
     ),
 ]
@@ -145,6 +155,19 @@ class _PlainHelp:
 
 class Verb(_PlainHelp, TyperCommand):
     """One verb."""
+
+
+class WorkingVerb(Verb):
+    """A verb that computes: it says so if it has to wait for the compiler."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        if ctx.params["quiet"]:
+            return super().invoke(ctx)
+        from meanfield.notice import compilation_announced
+
+        with compilation_announced():
+            return super().invoke(ctx)
 
 
 class Verbs(_PlainHelp, TyperGroup):

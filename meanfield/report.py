@@ -18,6 +18,7 @@ from meanfield.progress import duration
 
 if TYPE_CHECKING:
     from meanfield.trajectory import Trajectory
+    from meanfield.warmup import Warmth
 
 __all__ = [
     "catalogue",
@@ -26,6 +27,7 @@ __all__ = [
     "rows",
     "run_summary",
     "scenario_page",
+    "warmup_summary",
 ]
 
 # Wide enough for every line: what goes to a file or another program is never wrapped.
@@ -99,6 +101,15 @@ def run_summary(run: Trajectory, path: Path, seconds: float) -> list[tuple[str, 
         ("time taken", f"{duration(seconds)} ({run.engine} sums)"),
         ("written to", str(path)),
         ("next", f"meanfield plot {path}  or  meanfield animate {path}"),
+    ]
+
+
+def warmup_summary(warmth: Warmth) -> list[tuple[str, str]]:
+    """Return what was compiled, and where it is kept."""
+    return [
+        ("kernels", f"{warmth.compiled} compiled, {warmth.loaded} loaded"),
+        ("time taken", duration(warmth.seconds)),
+        ("kept in", str(warmth.directory or "no directory that can be written to")),
     ]
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
+from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"
-
-import numpy as np  # noqa: E402
-from hypothesis import settings  # noqa: E402
 
 settings.register_profile("meanfield", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("meanfield")

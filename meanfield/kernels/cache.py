@@ -66,7 +66,7 @@ class KernelCache(FunctionCache):
         # Not where numba may have been told to put files: that is not named by the sources.
         directory = kernel_directory() or Path()
         self._cache_path = str(directory)
-        self._cache_file = _Files(directory, self._impl.filename_base)
+        self._cache_file = _Files(directory, self._impl.filename_base)  # type: ignore[assignment]
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Save, unless the disk is full or not ours."""

@@ -14,9 +14,9 @@ from numba.extending import intrinsic, overload
 from meanfield.kernels.directory import kernel_directory
 
 try:
-    from meanfield.kernels.cache import KernelCache, NullCache
-except ImportError:  # a numba without these classes: its own cache serves
-    KernelCache = NullCache = None
+    from meanfield.kernels import cache as disk
+except ImportError:  # numba lacks what ours is built on: its own cache serves
+    disk = None  # type: ignore[assignment]
 
 __all__ = [
     "OPTIONS",
@@ -61,9 +61,9 @@ def _keep(compiled: Any) -> None:
     if kernel_directory() is None:
         return
     try:
-        if not isinstance(compiled._cache, NullCache):
+        if not isinstance(compiled._cache, disk.NullCache):
             raise TypeError(f"numba {numba.__version__} keeps kernels in another way")
-        compiled._cache = KernelCache(compiled.py_func)
+        compiled._cache = disk.KernelCache(compiled.py_func)
     except (AttributeError, TypeError):
         with suppress(RuntimeError):  # numba finds no place for files
             compiled.enable_caching()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import llvmlite
 import numba
+from numba.core import config
 
 __all__ = ["kernel_directory", "source_hash"]
 
@@ -63,7 +64,7 @@ def source_hash() -> str | None:
 
 def _roots() -> Iterator[Path]:
     """Directories to try, the best first."""
-    chosen = numba.config.CACHE_DIR
+    chosen = getattr(config, "CACHE_DIR", "")
     caches = Path(chosen).absolute() if chosen else _user_caches()
     if caches is not None:
         yield caches / "meanfield"
