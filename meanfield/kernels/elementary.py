@@ -197,8 +197,7 @@ _largest = _choice(709.782712893384, 88.7228390520)
 _cut = _choice(-640.0, -70.0)
 
 
-@intrinsic
-def _power_of_two(typing: Any, rounded: Any) -> Any:
+def _type_power_of_two(typing: Any, rounded: Any) -> Any:
     """2**k from a number that holds k in the low bits of its mantissa."""
     double = rounded == types.float64
     width, shift, bias = (64, 52, 1023) if double else (32, 23, 127)
@@ -213,14 +212,19 @@ def _power_of_two(typing: Any, rounded: Any) -> Any:
     return rounded(rounded), generate
 
 
-@intrinsic
-def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
+_power_of_two: Any = intrinsic(_type_power_of_two)
+
+
+def _type_fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """A b + c with one rounding."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
 
     return a(a, b, c), generate
+
+
+_fused: Any = intrinsic(_type_fused)
 
 
 # -- exponentials ------------------------------------------------------------------------
