@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meanfield.kernels import elementary
-from meanfield.kernels.compilation import OPTIONS
+from meanfield.kernels.compilation import OPTIONS, inline
 
 DTYPES = [np.float64, np.float32]
 
@@ -28,7 +28,7 @@ def loop(function):
     return fill
 
 
-@numba.njit(**OPTIONS)
+@inline
 def erf(x):
     return elementary.erf_and_gaussian(x)[0]
 
