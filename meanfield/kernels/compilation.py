@@ -99,8 +99,7 @@ def inlined(stub: Callable[..., Any], options: dict[str, Any] = OPTIONS) -> Any:
     return overload(stub, jit_options=choices)
 
 
-@intrinsic
-def widest_vectors(typing: Any) -> Any:
+def _allow_widest_vectors(typing: Any) -> Any:
     """Let the calling function use registers of 512 bits, which LLVM avoids by default."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -111,6 +110,9 @@ def widest_vectors(typing: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(), generate
+
+
+widest_vectors: Any = intrinsic(_allow_widest_vectors)
 
 
 @cache

@@ -16,6 +16,7 @@ erf                    3 ulp      4 ulp
 gaussian, normal_pdf   4 ulp      4 ulp      0 where the exponent is below -640 (-70)
 normal_cdf             6 ulp      6 ulp      0 likewise
 log1p_unit             3 ulp      3 ulp
+log_unit               2 ulp
 =====================  =========  =========  ==========================================
 
 Range reduction is Cody and Waite's, ``x = k ln 2 + r`` with ``|r| <= ln 2 / 2``. The
@@ -29,6 +30,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -36,12 +38,14 @@ from numba.extending import intrinsic
 from meanfield.kernels.compilation import inline, inlined
 
 __all__ = [
+    "as_double",
     "erf_and_gaussian",
     "exp",
     "exp_minus",
     "expm1_minus",
     "gaussian",
     "log1p_unit",
+    "log_unit",
     "normal_cdf",
     "normal_pdf",
     "polynomial",
@@ -197,8 +201,7 @@ _largest = _choice(709.782712893384, 88.7228390520)
 _cut = _choice(-640.0, -70.0)
 
 
-@intrinsic
-def _power_of_two(typing: Any, rounded: Any) -> Any:
+def _type_power_of_two(typing: Any, rounded: Any) -> Any:
     """2**k from a number that holds k in the low bits of its mantissa."""
     double = rounded == types.float64
     width, shift, bias = (64, 52, 1023) if double else (32, 23, 127)
@@ -213,14 +216,41 @@ def _power_of_two(typing: Any, rounded: Any) -> Any:
     return rounded(rounded), generate
 
 
-@intrinsic
-def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
+_power_of_two: Any = intrinsic(_type_power_of_two)
+
+
+def _type_fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """A b + c with one rounding."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
 
     return a(a, b, c), generate
+
+
+_fused: Any = intrinsic(_type_fused)
+
+
+def _type_as_bits(typing: Any, x: Any) -> Any:
+    """The 64 bits of a double."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.uint64(types.float64), generate
+
+
+def _type_as_double(typing: Any, bits: Any) -> Any:
+    """The double with these 64 bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.uint64), generate
+
+
+as_bits: Any = intrinsic(_type_as_bits)
+as_double: Any = intrinsic(_type_as_double)
 
 
 # -- exponentials ------------------------------------------------------------------------
@@ -287,6 +317,21 @@ def log1p_unit(x):
     s = x / (number(2.0) + x)
     t = s * s
     return number(2.0) * (s + s * (t * polynomial(_artanh_coefficients(x), t)))
+
+
+@inline
+def log_unit(x):
+    """log(x) for a normal double 0 < x <= 1."""
+    bits = as_bits(x)
+    mantissa = as_double((bits & np.uint64(0xFFFFFFFFFFFFF)) | np.uint64(0x3FF0000000000000))
+    exponent = float(np.int64(bits >> np.uint64(52)) - np.int64(1023))
+    above = mantissa > 1.4142135623730951
+    exponent = exponent + 1.0 if above else exponent
+    mantissa = 0.5 * mantissa if above else mantissa
+    s = (mantissa - 1.0) / (mantissa + 1.0)
+    t = s * s
+    small = 2.0 * (s + s * (t * polynomial(_ARTANH_DOUBLE, t)))
+    return exponent * 6.93147180369123816490e-01 + (small + exponent * 1.90821492927058770002e-10)
 
 
 # -- the error function ------------------------------------------------------------------
