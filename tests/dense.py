@@ -1,8 +1,7 @@
 """Whole (N, n) matrices in float64: what every engine and kernel must agree with.
 
-Next to each sum stands the sum of the absolute values of its terms: rounding is
-proportional to that, whatever cancels. A pre-activation z = w·x + b enters with
-|w|·|x| + |b|, as its own rounding moves σ(z) by |σ'| times so much.
+Beside each sum stands what its rounding is proportional to: the sum of the absolute
+values of its terms, where a pre-activation z = w·x + b counts as |w|·|x| + |b|.
 """
 
 from __future__ import annotations
@@ -11,17 +10,65 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from meanfield.activations import Activation
+from meanfield.kernels.activations import fill_jets
 from meanfield.neurons import Neuron
 from meanfield.typing import Array, Float64Array
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Outputs (n, k), gradients (N, p) and potentials (N,), or bounds on their terms."""
+    """Outputs (n, k), gradients (N, p) and potentials (N,), or bounds on them."""
 
     outputs: Float64Array
     gradients: Float64Array
     potentials: Float64Array
+
+
+def dense(
+    neuron: Neuron, positions: Array, masses: Array, inputs: Array, covector: Array
+) -> Sums:
+    """Σ_i m_i Φ(x_j; θ_i), and Σ_j ⟨u_j, Φ(x_j; θ_i)⟩ with its gradient in θ_i."""
+    a, w, b = split(neuron, positions)
+    x, u = inputs.astype(np.float64), covector.astype(np.float64)
+    z = w @ x.T + b[:, None]
+    value, slope = neuron.activation(z), neuron.activation.derivative(z)
+    return _sums(neuron, a, masses, x, u, value, slope)
+
+
+def bounds(
+    neuron: Neuron,
+    positions: Array,
+    masses: Array,
+    inputs: Array,
+    covector: Array,
+    rounding: float,
+    crossing: float,
+) -> Sums:
+    """Errors that are allowed where every operation rounds.
+
+    Values may be wrong by |σ| + |σ'| (|w|·|x| + |b|) times `rounding`, slopes by
+    |σ'| + |σ''| (…) + 1. A sum over several knots rounds on the scale of its steepest line.
+    A pre-activation within `crossing` times its own scale of a kink may take the slope
+    of the other side.
+    """
+    a, w, b = split(neuron, positions)
+    x, u = inputs.astype(np.float64), covector.astype(np.float64)
+    value, slope, curvature = jets(neuron.activation, w @ x.T + b[:, None])
+    size = np.abs(w) @ np.abs(x).T + np.abs(b)[:, None]
+    wrong_value = np.abs(value) + np.abs(slope) * size
+    wrong_slope = np.abs(slope) + np.abs(curvature) * size + (not neuron.activation.kinks)
+    kinks = neuron.activation.kinks
+    if len(kinks) > 1:
+        steepest = np.abs(neuron.activation.derivative([*kinks, np.inf])).max()
+        wrong_value += steepest * (size + np.abs(kinks).max())
+        wrong_slope += steepest
+    jump = _jumps(neuron.activation, w @ x.T + b[:, None], size, crossing)
+    wrong_value = rounding * wrong_value + crossing * jump * size
+    wrong_slope = rounding * wrong_slope + jump
+    return _sums(
+        neuron, np.abs(a), masses, np.abs(x), np.abs(u), wrong_value, wrong_slope
+    )
 
 
 def split(neuron: Neuron, positions: Array) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -32,68 +79,37 @@ def split(neuron: Neuron, positions: Array) -> tuple[Float64Array, Float64Array,
     return outer, theta[:, k : k + neuron.inputs], bias
 
 
-def values_and_slopes(neuron: Neuron, z: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """σ(z) and σ'(z); the kernels' formulas, which have tests of their own."""
-    return neuron.activation(z), neuron.activation.derivative(z)
+def jets(activation: Activation, z: Float64Array) -> Float64Array:
+    """σ, σ' and σ'' at each z."""
+    result = np.empty((3, z.size))
+    activation.compiled(fill_jets)(activation.typed, z.ravel(), *result)
+    return result.reshape(3, *z.shape)
 
 
-def _join(neuron: Neuron, *parts: Float64Array) -> Float64Array:
-    """Columns of θ from those of a, w and b, without the absent ones."""
-    outer, inner, bias = parts
-    return np.hstack([outer[:, : neuron.outer_columns], inner, bias[:, : int(neuron.bias)]])
-
-
-def dense(
-    neuron: Neuron, positions: Array, masses: Array, inputs: Array, covector: Array
-) -> Sums:
-    """The sums, term by term."""
-    a, w, b = split(neuron, positions)
-    x, u = inputs.astype(np.float64), covector.astype(np.float64)
-    value, slope = values_and_slopes(neuron, w @ x.T + b[:, None])
-    pull = (a @ u.T) * slope
-    gradients = _join(neuron, value @ u, pull @ x, pull.sum(axis=1, keepdims=True))
-    outputs = value.T @ (masses[:, None] * a)
-    return Sums(outputs, gradients, ((value @ u) * a).sum(axis=1))
-
-
-def magnitudes(
-    neuron: Neuron, positions: Array, masses: Array, inputs: Array, covector: Array
-) -> Sums:
-    """Sums of the absolute values of the terms and of what their arguments' rounding moves.
-
-    σ moves by |σ'| (|w|·|x| + |b| + 1) times a rounding, and σ' by as much if |σ''| <= 1;
-    so slopes count as max(|σ'|, 1).
-    """
-    a, w, b = (np.abs(part) for part in split(neuron, positions))
-    x, u = np.abs(inputs.astype(np.float64)), np.abs(covector.astype(np.float64))
-    signed = split(neuron, positions)
-    z = signed[1] @ inputs.astype(np.float64).T + signed[2][:, None]
-    value, slope = (np.abs(array) for array in values_and_slopes(neuron, z))
-    size = w @ x.T + b[:, None] + 1.0
-    value, slope = value + slope * size, np.maximum(slope, 1.0) * size
-    pull = (a @ u.T) * slope
-    gradients = _join(neuron, value @ u, pull @ x, pull.sum(axis=1, keepdims=True))
-    outputs = value.T @ (masses[:, None] * a)
-    return Sums(outputs, gradients, ((value @ u) * a).sum(axis=1))
-
-
-def kink_terms(
-    neuron: Neuron, positions: Array, inputs: Array, covector: Array, rounding: float
+def _jumps(
+    activation: Activation, z: Float64Array, size: Float64Array, crossing: float
 ) -> Float64Array:
-    """What gradients (N, p) may change by, where a pre-activation rounds across a kink.
-
-    The slope may be that on the other side for every pair whose z is within `rounding`
-    times |w|·|x| + |b| + |kink| of a kink: data terms |⟨a, u_j⟩| times the jump.
-    """
-    a, w, b = split(neuron, positions)
-    x, u = inputs.astype(np.float64), covector.astype(np.float64)
-    z = w @ x.T + b[:, None]
-    size = np.abs(w) @ np.abs(x).T + np.abs(b)[:, None]
+    """How far σ' jumps at a kink that is as near to z as rounding."""
     jump = np.zeros_like(z)
-    for kink in neuron.activation.kinks:
-        near = np.abs(z - kink) <= rounding * (size + abs(kink))
-        sides = neuron.activation.derivative([kink, np.nextafter(kink, np.inf)])
-        jump += near * abs(sides[1] - sides[0])
-    pull = np.abs(a @ u.T) * jump
-    nothing = np.zeros((len(z), neuron.outputs))
-    return _join(neuron, nothing, pull @ np.abs(x), pull.sum(axis=1, keepdims=True))
+    for kink in activation.kinks:
+        near = np.abs(z - kink) <= crossing * (size + abs(kink))
+        left, right = activation.derivative([kink, np.nextafter(kink, np.inf)])
+        jump += near * abs(right - left)
+    return jump
+
+
+def _sums(
+    neuron: Neuron,
+    outer: Float64Array,
+    masses: Array,
+    inputs: Float64Array,
+    covector: Float64Array,
+    value: Float64Array,
+    slope: Float64Array,
+) -> Sums:
+    of_outer, pull = value @ covector, (outer @ covector.T) * slope
+    columns = [of_outer[:, : neuron.outer_columns], pull @ inputs]
+    if neuron.bias:
+        columns.append(pull.sum(axis=1, keepdims=True))
+    outputs = value.T @ (masses[:, None] * outer)
+    return Sums(outputs, np.hstack(columns), (of_outer * outer).sum(axis=1))

@@ -1,0 +1,92 @@
+"""Numbers at the edges: kinks on data, zeros, huge and tiny values, crowded data."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dense import dense
+from engine_cases import CLIP, DTYPES, HAT, KINKED, NAMED, Case, assert_within, check
+from meanfield.activations import activations
+from meanfield.engines.sorted_data import SortedEngine
+from meanfield.neurons import Neuron
+
+#: Numbers whose sums and quotients hit kinks, cells and zeros exactly.
+ROUND = [0.0, -0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, 1.5, -2.0]
+STRAIGHT = [activations["relu"], activations["tanh"], CLIP, HAT]
+
+
+def numbers(*more):
+    return st.sampled_from([*ROUND, *more]) | st.floats(-3.0, 3.0, width=32)
+
+
+def cases(activation, weights, data, dtype):
+    """Cases on the line with particles and data drawn from these numbers."""
+
+    def build(rows, points):
+        case = Case(Neuron(1, 1, activation), len(rows), len(points), dtype)
+        case.take(rows, case.masses, np.array(points)[:, None])
+        return case
+
+    row = st.tuples(weights, weights, weights)
+    return st.builds(
+        build, st.lists(row, min_size=1, max_size=20), st.lists(data, min_size=1, max_size=20)
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", STRAIGHT, **NAMED)
+def test_round_numbers_that_put_kinks_on_data(activation, dtype):
+    @given(cases(activation, numbers(), numbers(), dtype))
+    def run(case):
+        check(case)
+
+    run()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", STRAIGHT, **NAMED)
+def test_huge_and_tiny_inner_weights(activation, dtype):
+    @given(cases(activation, numbers(1e30, -1e30, 1e-30, -1e-30, 1e6, -1e4), numbers(), dtype))
+    def run(case):
+        case.positions = np.array(case.positions)
+        # Outer weights of moderate size: products of two huge numbers overflow in float32.
+        case.positions[:, 0] = np.clip(case.positions[:, 0], -4.0, 4.0)
+        case.positions.flags.writeable = False
+        check(case)
+
+    run()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", STRAIGHT, **NAMED)
+def test_data_far_away_and_crowded(activation, dtype):
+    far = [1e6, 1e6 + 0.0625, 1e6 + 0.125, -1e10, 1e-10, 2e-10, 1e-30, -1e-38]
+
+    @given(cases(activation, numbers(), numbers(*far), dtype))
+    def run(case):
+        check(case)
+
+    run()
+
+
+@pytest.mark.parametrize("activation", KINKED, **NAMED)
+def test_data_across_the_whole_range_of_doubles(activation):
+    wide = [1e300, -1e300, 1e-300, -1e-300, 3e-300, 5e-324, 1e150, 1e308, -1e308, 1.7e308]
+
+    @given(cases(activation, numbers(1e-300, -1e-300), numbers(*wide), "float64"))
+    def run(case):
+        check(case)
+
+    run()
+
+
+@pytest.mark.parametrize("activation", KINKED, **NAMED)
+def test_data_across_the_whole_range_of_single_precision(activation):
+    wide = [1e38, -1e38, 3e38, -3e38, 1e-38, -1e-38, 1e-45, 1e20, 1.0 + 1e-9, 1.0 + 2e-9]
+
+    @given(cases(activation, numbers(1e-30, -1e-30), numbers(*wide), "float32"))
+    def run(case):
+        check(case)
+
+    run()
