@@ -90,3 +90,21 @@ def test_data_across_the_whole_range_of_single_precision(activation):
         check(case)
 
     run()
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "clipped_linear"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_a_nan_in_any_particle_reaches_the_outputs_and_its_potential(name, dtype, column):
+    # Active on all data, on some from the left or the right, and on none.
+    rows = np.array([[1.0, 1.0, 2.0], [1.0, 1.0, -0.25], [1.0, -1.0, -0.25], [1.0, 1.0, -5.0]])
+    for row in range(len(rows)):
+        case = Case(Neuron(1, 1, name), len(rows), points=7, dtype=dtype)
+        broken = rows.copy()
+        broken[row, column] = np.nan
+        case.take(broken, case.masses, np.linspace(-1.0, 1.0, 7)[:, None])
+        for engine in case.engines():
+            computed = case.sums(engine)
+            assert np.isnan(computed.outputs).any(), (engine.name, row)
+            assert np.isnan(computed.potentials[row]), (engine.name, row)
+            assert np.isfinite(np.delete(computed.potentials, row)).all(), (engine.name, row)
