@@ -22,9 +22,9 @@ _LEAST = 8192
 _MOST_CELLS = 65536
 # Data in a narrower interval share one cell, as the width of a cell would underflow.
 _NARROWEST = 1e-30
-# With two knots or more, lines of neurons that are steeper than this leave rounding
-# errors behind when they end; their sums are formed directly.
-_STEEPEST = 1e3
+# With two knots or more, lines leave rounding errors of their height behind when they
+# end; beyond this height, by bytes of a number, sums are formed directly.
+_HIGHEST = {4: 1e2, 8: 1e3}
 
 
 class SortedEngine:
@@ -64,7 +64,7 @@ class SortedEngine:
 
     def outputs(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
         """Σ_i m_i Φ(x_j; θ_i) at every data point, shape (n, 1)."""
-        if self._is_too_steep(positions):
+        if self._rises_too_high(positions):
             return self._direct.outputs(positions, masses)
         with self._lock:
             groups = self._groups(positions)
@@ -89,7 +89,7 @@ class SortedEngine:
 
     def potentials(self, positions: FloatArray, covector: Float64Array) -> Float64Array:
         """Σ_j u_j Φ(x_j; θ_i) for every particle, shape (N,)."""
-        if self._is_too_steep(positions):
+        if self._rises_too_high(positions):
             return self._direct.potentials(positions, covector)
         with self._lock:
             groups, bins = self._groups(positions), self._room(len(positions))
@@ -115,7 +115,7 @@ class SortedEngine:
         gradients: FloatArray,
     ) -> Float64Array:
         """Outputs (n, 1); gradients (N, p) are written from the same bins."""
-        if self._is_too_steep(positions):
+        if self._rises_too_high(positions):
             return self._direct.velocity_pass(positions, masses, covector, gradients)
         with self._lock:
             outputs = self.outputs(positions, masses)
@@ -133,10 +133,13 @@ class SortedEngine:
             sweep(work, len(groups))
             return outputs
 
-    def _is_too_steep(self, positions: FloatArray) -> bool:
+    def _rises_too_high(self, positions: FloatArray) -> bool:
         if len(self._knots) == 1:
             return False
-        return bool(np.abs(positions[:, self._columns[0]]).max() * self._reach > _STEEPEST)
+        height = self._reach * _largest(positions[:, self._columns[0]])
+        if self.neuron.bias:
+            height += _largest(positions[:, -1])
+        return height > _HIGHEST[self.dtype.itemsize]
 
     def _groups(self, positions: FloatArray) -> list[slice]:
         return cut(len(positions), max(_LEAST, len(self.points)))
@@ -155,6 +158,11 @@ class SortedEngine:
         table = np.empty((2 * (len(self.points) + 1), 2))
         sorted_data.tabulate(collected, self.points, table)
         return table, table[0].copy()
+
+
+def _largest(column: Array) -> float:
+    """Largest absolute value, without a copy of the column; it may be NaN."""
+    return max(float(column.max()), -float(column.min()))
 
 
 def _cells(points: Array) -> tuple[Array, Any, Any, Array, int]:

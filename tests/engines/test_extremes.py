@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dense import dense
-from engine_cases import CLIP, DTYPES, HAT, KINKED, NAMED, Case, assert_within, check
+from engine_cases import CLIP, DTYPES, HAT, KINKED, NAMED, ROUNDING, Case, assert_within, check
 from meanfield.activations import activations
 from meanfield.engines.sorted_data import SortedEngine
 from meanfield.neurons import Neuron
@@ -108,3 +108,17 @@ def test_a_nan_in_any_particle_reaches_the_outputs_and_its_potential(name, dtype
             assert np.isnan(computed.outputs).any(), (engine.name, row)
             assert np.isnan(computed.potentials[row]), (engine.name, row)
             assert np.isfinite(np.delete(computed.potentials, row)).all(), (engine.name, row)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", [(1.0, 0.5, 12345.678), (1.0, -777.7, 0.1), (2.0, 1e-3, -1e8)])
+def test_a_neuron_beyond_its_last_knot_is_as_flat_as_it_should_be(dtype, row):
+    case = Case(Neuron(1, 1, CLIP), particles=1, points=9, dtype=dtype)
+    case.take([row], [1.0], np.linspace(0.5, 1.0, 9)[:, None])
+    case.covector = np.abs(case.covector)
+    exact, eps = dense(*case.arrays), ROUNDING[dtype]
+    for engine in case.engines():
+        computed = case.sums(engine)
+        np.testing.assert_allclose(computed.outputs, exact.outputs, rtol=eps)
+        np.testing.assert_allclose(computed.gradients, exact.gradients, rtol=eps, atol=eps)
+        np.testing.assert_allclose(computed.potentials, exact.potentials, rtol=eps)
