@@ -48,7 +48,8 @@ def bounds(
     """Errors that are allowed where every operation rounds.
 
     Values may be wrong by |σ| + |σ'| (|w|·|x| + |b|) times `rounding`, slopes by
-    |σ'| + |σ''| (…) + 1. A sum over several knots rounds on the scale of its steepest line.
+    |σ'| + |σ''| (…) + 1. A sum over several knots rounds on the scale of its steepest
+    line, of moderate height.
     A pre-activation within `crossing` times its own scale of a kink may take the slope
     of the other side.
     """
@@ -61,7 +62,7 @@ def bounds(
     kinks = neuron.activation.kinks
     if len(kinks) > 1:
         steepest = np.abs(neuron.activation.derivative([*kinks, np.inf])).max()
-        wrong_value += steepest * (size + np.abs(kinks).max())
+        wrong_value += steepest * (np.minimum(size, 4.0) + np.abs(kinks).max())
         wrong_slope += steepest
     jump = _jumps(neuron.activation, w @ x.T + b[:, None], size, crossing)
     wrong_value = rounding * wrong_value + crossing * jump * size

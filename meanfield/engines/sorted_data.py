@@ -20,6 +20,8 @@ __all__ = ["SortedEngine"]
 _LEAST = 8192
 # Cells of the table that finds a particle's place among the data; 256 KiB.
 _MOST_CELLS = 65536
+# Never more cells than numbers that float32 counts without rounding.
+_COUNTABLE = 2**23
 # Data in a narrower interval share one cell, as the width of a cell would underflow.
 _NARROWEST = 1e-30
 # With two knots or more, lines leave rounding errors of their height behind when they
@@ -173,10 +175,13 @@ def _cells(points: Array) -> tuple[Array, Any, Any, Array, int]:
     """
     number = points.dtype.type
     start, width = points[0], float(points[-1]) - float(points[0])
-    count = 8 * len(points)
+    even = _NARROWEST < width <= float(np.finfo(points.dtype).max)
+    count = min(8 * len(points), _COUNTABLE)
     while True:
-        scale = number((count - 1) / width) if width > _NARROWEST else number(0.0)
-        cell = np.minimum(((points - start) * scale).astype(np.int64), count - 1)
+        scale = number((count - 1) / width) if even else number(0.0)
+        cell = np.zeros(len(points), np.int64)
+        if even:
+            cell = np.minimum(((points - start) * scale).astype(np.int64), count - 1)
         most = int(np.bincount(cell).max())
         if most == 1 or 2 * count > _MOST_CELLS:
             break
