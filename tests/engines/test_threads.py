@@ -1,3 +1,6 @@
+"""The same bits on any number of threads, from any thread, in any process."""
+
+import itertools
 import os
 import subprocess
 import sys
@@ -8,59 +11,137 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from meanfield import engine
-from meanfield.datasets import Dataset
-from meanfield.engine import Engine, new_tape, single_threaded_blas, thread_count
+from engine_cases import CLIP, DTYPES, Case, parts
+from meanfield import stages
+from meanfield.activations import activations
+from meanfield.engines import direct, sorted_data, threads, tiled
+from meanfield.engines.direct import DirectEngine
+from meanfield.engines.sorted_data import SortedEngine
+from meanfield.engines.threads import cut, single_threaded_blas, sweep, thread_count
+from meanfield.engines.tiled import TiledEngine, tile_shape
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
-from meanfield.problem import Problem
 
-ROOT = Path(__file__).parents[1]
-
-
-def large_problem(outputs=1):
-    """A problem whose 2500 particles make six groups of one tile."""
-    rng = np.random.default_rng(4)
-    data = Dataset(rng.standard_normal((300, 2)), rng.standard_normal((300, outputs)))
-    return Problem(Neuron(2, outputs), data)
-
-
-def particles(problem, dtype="float64", seed=2):
-    return ParticleMeasure.gaussian(2500, problem.neuron.dim, seed=seed, dtype=dtype)
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def set_threads(monkeypatch):
-    """Make the engine use so many threads, whatever the machine has."""
+    """Make the engines use so many threads, whatever the machine has."""
 
     def set_threads(count):
-        monkeypatch.setattr(engine, "thread_count", lambda: count)
-        engine._pool.cache_clear()
+        monkeypatch.setattr(threads, "thread_count", lambda: count)
+        monkeypatch.setattr(tiled, "thread_count", lambda: count)
+        threads._pool.cache_clear()
 
     yield set_threads
-    engine._pool.cache_clear()
+    threads._pool.cache_clear()
 
 
-@pytest.mark.parametrize("outputs", [1, 3])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("tape", [0, 2**28])
-def test_any_number_of_threads_gives_the_same_bits(set_threads, monkeypatch, outputs, dtype, tape):
-    monkeypatch.setattr(engine, "_TAPE_BYTES", tape)
+@pytest.fixture
+def small_groups(monkeypatch):
+    """Cut small numbers of particles into many groups."""
+    monkeypatch.setattr(direct, "_PAIRS", 1)
+    monkeypatch.setattr(sorted_data, "_LEAST", 64)
+    monkeypatch.setattr(stages, "_LEAST", 64)
+    monkeypatch.setattr(tiled, "tile_shape", lambda points, inputs, itemsize: (32, 40))
+
+
+KINDS = [
+    (DirectEngine, Neuron(1, 1, "tanh"), 0),
+    (SortedEngine, Neuron(1, 1, "relu"), 0),
+    (SortedEngine, Neuron(1, 1, CLIP), 0),
+    (TiledEngine, Neuron(11, 1, "relu"), 0),
+    (TiledEngine, Neuron(11, 1, "relu"), 2**30),
+    (TiledEngine, Neuron(11, 1, "tanh"), 0),
+    (TiledEngine, Neuron(11, 1, "tanh"), 2**30),
+    (TiledEngine, Neuron(11, 3, "tanh"), 0),
+    (TiledEngine, Neuron(11, 3, "tanh"), 2**30),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("kind", "neuron", "memory"), KINDS)
+def test_any_number_of_threads_gives_the_same_bits(
+    set_threads, small_groups, monkeypatch, kind, neuron, memory, dtype
+):
+    monkeypatch.setattr(tiled, "_MEMORY_BYTES", memory)
+    case = Case(neuron, particles=2100, points=130, dtype=dtype)
     results = []
     for count in (1, 2, 4):
         set_threads(count)
-        problem = large_problem(outputs)
-        measure = particles(problem, dtype)
-        results.append(
-            (
-                problem.outputs(measure),
-                problem.velocity(measure),
-                problem.potential(measure, measure.positions),
-            )
-        )
-    for other in results[1:]:
-        for computed, expected in zip(other, results[0], strict=True):
-            np.testing.assert_array_equal(computed, expected)
+        results.append(parts(case.sums(kind(neuron, case.inputs, dtype))))
+    for computed, expected in itertools.product(results[1:], [results[0]]):
+        for one, other in zip(computed, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("kind", "neuron", "memory"), KINDS)
+def test_groups_change_nothing_beyond_rounding(small_groups, monkeypatch, kind, neuron, memory):
+    monkeypatch.setattr(tiled, "_MEMORY_BYTES", memory)
+    case = Case(neuron, particles=2100, points=130)
+    grouped = parts(case.sums(kind(neuron, case.inputs, case.dtype)))
+    monkeypatch.undo()
+    whole = parts(case.sums(kind(neuron, case.inputs, case.dtype)))
+    for one, other in zip(grouped, whole, strict=True):
+        # Sums of at most 2100 terms of size one in another order.
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("particles", [1, 63, 64, 65, 4095, 4096, 4097])
+def test_stages_are_added_with_the_same_bits_in_groups(monkeypatch, particles, rng):
+    base, rows = rng.standard_normal((particles, 3)), rng.standard_normal((4, particles, 3))
+    factors = np.array([0.5, 0.0, -1.25])
+    whole = stages.combine(base, 0.1, factors, rows, np.empty_like(base))
+    monkeypatch.setattr(stages, "_LEAST", 64)
+    grouped = stages.combine(base, 0.1, factors, rows, np.empty_like(base))
+    np.testing.assert_array_equal(grouped, whole)
+
+
+# -- groups ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", [1, 32, 512])
+@pytest.mark.parametrize("least", [1, 7, 512, 8192])
+@pytest.mark.parametrize("particles", [1, 511, 512, 513, 10_000, 1_000_003])
+def test_groups_cover_every_particle_once_in_whole_units(particles, least, unit):
+    groups = cut(particles, least, unit)
+    assert 1 <= len(groups) <= 64
+    assert groups[0].start == 0 and groups[-1].stop == particles
+    assert all(one.stop == other.start for one, other in itertools.pairwise(groups))
+    sizes = [group.stop - group.start for group in groups]
+    assert all(size % unit == 0 and size >= least for size in sizes[:-1])
+    assert sizes[-1] >= 1
+
+
+@pytest.mark.parametrize("itemsize", [4, 8])
+@pytest.mark.parametrize("inputs", [1, 23, 24, 255, 256, 784])
+@pytest.mark.parametrize("points", [1, 2, 100, 511, 512, 513, 10**6])
+def test_tiles_fit_in_the_cache_and_cover_the_data_evenly(points, inputs, itemsize):
+    rows, columns = tile_shape(points, inputs, itemsize)
+    assert 1 <= columns <= points
+    assert rows >= 1
+    assert rows * columns * itemsize <= 8 * 2**20
+    tiles_of_data = -(-points // columns)
+    assert tiles_of_data * columns - points < tiles_of_data
+
+
+# -- callers and processes -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "neuron", "memory"), [KINDS[0], KINDS[2], KINDS[4], KINDS[8]])
+def test_callers_in_several_threads_do_not_disturb_each_other(small_groups, kind, neuron, memory):
+    shared = Case(neuron, particles=600, points=70)
+    engine = kind(neuron, shared.inputs, shared.dtype)
+    cases = [Case(neuron, particles=600 + seed, points=70, seed=seed) for seed in range(4)]
+    for case in cases:
+        case.take(case.positions, case.masses, shared.inputs)
+    expected = [parts(case.sums(engine)) for case in cases]
+    with ThreadPoolExecutor(4) as pool:
+        computed = list(pool.map(lambda case: parts(case.sums(engine)), cases * 10))
+    for result, alone in zip(computed, expected * 10, strict=True):
+        for one, other in zip(result, alone, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def run(script, **environment):
@@ -85,104 +166,23 @@ from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 rng = np.random.default_rng(4)
-data = Dataset(rng.standard_normal((300, 20)), rng.standard_normal((300, 3)))
-problem = Problem(Neuron(20, 3), data)
-measure = ParticleMeasure.gaussian(2500, problem.neuron.dim, seed=2)
-arrays = problem.outputs(measure), problem.velocity(measure)
-print(hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest())
+digest = hashlib.sha256()
+for inputs, outputs, name in [(1, 1, "relu"), (1, 1, "tanh"), (11, 1, "tanh"), (11, 3, "tanh")]:
+    data = Dataset(rng.standard_normal((300, inputs)), rng.standard_normal((300, outputs)))
+    problem = Problem(Neuron(inputs, outputs, name), data)
+    measure = ParticleMeasure.gaussian(9000, problem.neuron.dim, seed=2)
+    for array in problem.outputs(measure), problem.velocity(measure):
+        digest.update(array.tobytes())
+print(digest.hexdigest())
 """
 
 
-def test_threads_of_numba_and_of_the_linear_algebra_do_not_change_a_bit():
+def test_threads_of_ours_and_of_the_linear_algebra_do_not_change_a_bit():
     digests = {
         run(BITS, NUMBA_NUM_THREADS=ours, OPENBLAS_NUM_THREADS=theirs, MKL_NUM_THREADS=theirs)
         for ours, theirs in [("1", "1"), ("2", "4"), ("4", "2")]
     }
     assert len(digests) == 1
-
-
-MEMORY = """
-import resource, numpy as np
-from meanfield import engine
-from meanfield.datasets import Dataset
-from meanfield.measures import ParticleMeasure
-from meanfield.neurons import Neuron
-from meanfield.problem import Problem
-engine._TAPE_BYTES = 0
-rng = np.random.default_rng(0)
-data = Dataset(rng.standard_normal((200, 1)), rng.standard_normal(200))
-problem = Problem(Neuron(1), data)
-measure = ParticleMeasure.gaussian(200_000, 3, seed=0)
-small = ParticleMeasure(measure.positions[:5000])
-def use(measure):
-    problem.velocity(measure), problem.risk(measure), problem.potential(small, measure.positions)
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-use(small)
-before = peak()
-use(measure)
-print(peak() - before)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts kilobytes only on Linux")
-def test_memory_does_not_grow_with_particles_times_data():
-    # One (N, n) array of doubles has 305 MB; a handful of (N, p) arrays 5 MB each.
-    assert int(run(MEMORY)) < 60
-
-
-def test_a_tape_changes_nothing_beyond_rounding(monkeypatch):
-    problem = large_problem(3)
-    measure = particles(problem)
-    with_tape = problem.velocity(measure)
-    monkeypatch.setattr(engine, "_TAPE_BYTES", 0)
-    # Sums over 300 points of terms of size one.
-    np.testing.assert_allclose(problem.velocity(measure), with_tape, rtol=1e-12, atol=1e-14)
-
-
-def test_a_tape_is_kept_while_its_size_is_right():
-    tape = new_tape(100, np.float64)
-    assert [len(array) for array in tape] == [100, 100]
-    assert new_tape(100, np.float64, tape) is tape
-    assert len(new_tape(99, np.float64, tape)[0]) == 99
-
-
-def test_a_tape_over_the_budget_is_empty(monkeypatch):
-    monkeypatch.setattr(engine, "_TAPE_BYTES", 1600)
-    assert len(new_tape(100, np.float64)[0]) == 100
-    assert len(new_tape(101, np.float64)[0]) == 0
-    assert len(new_tape(200, np.float32)[0]) == 200
-
-
-@pytest.mark.parametrize("points", [1, 7, 300, 5000])
-@pytest.mark.parametrize("count", [1, 26, 256, 257, 10_000, 1_000_000])
-def test_groups_are_whole_tiles_that_cover_every_particle_once(points, count):
-    sums = Engine(Neuron(1), np.zeros((points, 1)), "float64")
-    groups = sums._groups(count)
-    assert len(groups) <= 32
-    assert [group.start for group in groups[1:]] == [group.stop for group in groups[:-1]]
-    assert groups[0].start == 0
-    assert groups[-1].start < count <= groups[-1].stop
-    assert all((group.stop - group.start) % sums.rows == 0 for group in groups)
-
-
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda problem, measure: problem.velocity(measure),
-        lambda problem, measure: problem.outputs(measure),
-        lambda problem, measure: problem.potential(measure, measure.positions),
-    ],
-    ids=["velocity", "outputs", "potential"],
-)
-def test_callers_in_several_threads_do_not_disturb_each_other(use):
-    problem = large_problem()
-    measures = [particles(problem, seed=seed) for seed in range(4)]
-    expected = [use(problem, measure) for measure in measures]
-    with ThreadPoolExecutor(4) as pool:
-        computed = list(pool.map(lambda measure: use(problem, measure), measures * 10))
-    for result, alone in zip(computed, expected * 10, strict=True):
-        np.testing.assert_array_equal(result, alone)
 
 
 FORK = """
@@ -191,7 +191,7 @@ from meanfield.datasets import Dataset
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
-problem = Problem(Neuron(1), Dataset(np.linspace(0, 1, 300), np.ones(300)))
+problem = Problem(Neuron(1), Dataset(np.linspace(0, 1, 1100), np.ones(1100)))
 measure = ParticleMeasure.gaussian(2500, 3, seed=0)
 def total(seed):
     return float(problem.velocity(measure).sum())
@@ -206,16 +206,28 @@ def test_a_forked_process_has_threads_of_its_own():
     assert run(FORK, NUMBA_NUM_THREADS="2") == "True\n"
 
 
-def test_an_error_in_a_thread_reaches_the_caller(set_threads):
-    set_threads(2)
-    problem = large_problem()
+def test_an_error_in_a_thread_reaches_the_caller_after_all_threads_ended(set_threads):
+    set_threads(4)
+    done = []
 
-    def fail(group, scratch):
-        raise RuntimeError(f"group at {group.start}")
+    def fail(group, thread):
+        if group == 3:
+            raise RuntimeError(f"group {group}")
+        done.append(group)
 
-    with pytest.raises(RuntimeError, match="group at"):
-        problem._engine("float64")._sweep(fail, 2500)
-    assert engine._Hold.depth == 0
+    with pytest.raises(RuntimeError, match="group 3"):
+        sweep(fail, 40)
+    before = len(done)
+    sweep(lambda group, thread: None, 40)
+    assert len(done) == before
+
+
+def test_every_group_is_done_once_by_threads_that_exist(set_threads):
+    set_threads(3)
+    calls = []
+    sweep(lambda group, thread: calls.append((group, thread)), 500)
+    assert sorted(group for group, _ in calls) == list(range(500))
+    assert {thread for _, thread in calls} <= {0, 1, 2}
 
 
 def test_the_environment_sets_the_number_of_threads(monkeypatch):
@@ -225,27 +237,72 @@ def test_the_environment_sets_the_number_of_threads(monkeypatch):
     assert 1 <= thread_count() <= os.cpu_count()
 
 
+# -- the hold on the linear algebra ----------------------------------------------------------------
+
+
 def blas_threads():
-    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
-def test_linear_algebra_is_held_at_one_thread_until_the_outermost_hold_ends():
+@pytest.fixture
+def two_blas_threads():
     with single_threaded_blas():
         pass  # loads the library
     with threadpool_limits(2, user_api="blas"):
-        assert set(blas_threads()) == {2}
-        with single_threaded_blas():
-            with single_threaded_blas():
-                assert set(blas_threads()) == {1}
-            assert set(blas_threads()) == {1}
-        assert set(blas_threads()) == {2}
+        yield
 
 
-def test_a_hold_ends_with_an_error_too():
+def test_linear_algebra_is_held_at_one_thread_until_the_outermost_hold_ends(two_blas_threads):
+    assert blas_threads() == {2}
     with single_threaded_blas():
-        pass
-    with threadpool_limits(2, user_api="blas"):
-        with pytest.raises(RuntimeError, match="inside"), single_threaded_blas():
-            raise RuntimeError("inside")
-        assert set(blas_threads()) == {2}
-    assert engine._Hold.depth == 0
+        with single_threaded_blas():
+            assert blas_threads() == {1}
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
+
+
+def test_a_hold_ends_with_an_error_too(two_blas_threads):
+    with pytest.raises(RuntimeError, match="inside"), single_threaded_blas():
+        raise RuntimeError("inside")
+    assert blas_threads() == {2}
+    assert threads._Hold.depth == 0
+
+
+def test_holds_of_several_threads_end_with_the_last(two_blas_threads):
+    def hold(_):
+        with single_threaded_blas():
+            return blas_threads()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(seen == {1} for seen in pool.map(hold, range(40)))
+    assert blas_threads() == {2}
+    assert threads._Hold.depth == 0
+
+
+def test_an_engine_leaves_the_linear_algebra_as_it_was(two_blas_threads):
+    case = Case(Neuron(11, 1, activations["relu"]), particles=300, points=70)
+    case.sums(TiledEngine(case.neuron, case.inputs, case.dtype))
+    assert blas_threads() == {2}
+
+
+def test_a_failing_covector_leaves_no_hold_and_no_lock(two_blas_threads):
+    case = Case(Neuron(11, 1, "tanh"), particles=40, points=7)
+    engine = TiledEngine(case.neuron, case.inputs, case.dtype)
+
+    def fail(outputs):
+        raise RuntimeError("inside")
+
+    gradients = np.empty(case.positions.shape)
+    with pytest.raises(RuntimeError, match="inside"):
+        engine.velocity_pass(case.positions, case.masses, fail, gradients)
+    with ThreadPoolExecutor(1) as pool:
+        outputs = pool.submit(engine.outputs, case.positions, case.masses).result(timeout=60)
+    assert np.isfinite(outputs).all()
+
+
+def test_a_measure_of_one_particle_is_served_on_many_threads(set_threads):
+    set_threads(4)
+    case = Case(Neuron(1, 1, "relu"), particles=1, points=1)
+    assert ParticleMeasure(case.positions).dim == 3
+    for engine in case.engines():
+        assert np.isfinite(case.sums(engine).outputs).all()
