@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -277,6 +278,23 @@ def test_holds_of_several_threads_end_with_the_last(two_blas_threads):
         assert all(seen == {1} for seen in pool.map(hold, range(40)))
     assert blas_threads() == {2}
     assert threads._Hold.depth == 0
+
+
+def test_a_hold_may_end_in_another_thread_than_it_began(two_blas_threads):
+    inside, leave = Event(), Event()
+
+    def hold():
+        with single_threaded_blas():
+            inside.set()
+            leave.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        with single_threaded_blas():
+            pool.submit(hold)
+            assert inside.wait(60)
+        assert blas_threads() == {1}
+        leave.set()
+    assert blas_threads() == {2}
 
 
 def test_an_engine_leaves_the_linear_algebra_as_it_was(two_blas_threads):
