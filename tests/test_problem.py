@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from torch_activations import TORCH
 
-from meanfield.activations import activations, clipped_linear, leaky_relu
+from meanfield.activations import activations, clipped_linear, leaky_relu, linear_spline
 from meanfield.datasets import Dataset
 from meanfield.errors import InvalidInputError
 from meanfield.losses import huber, losses
@@ -96,6 +96,7 @@ ACTIVATIONS = [
     *(a for a in activations.values() if a.functions is None and not a.parameters),
     leaky_relu(0.2),
     clipped_linear(-0.5, 1.5, -1.0, 2.0),
+    linear_spline((-0.7, 0.4, 1.1), (0.5, -1.0, 0.25), 0.3, -0.8),
 ]
 LOSSES = [losses["squared"], losses["logistic"], losses["cross_entropy"], huber(THRESHOLD)]
 

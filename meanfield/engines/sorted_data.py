@@ -20,11 +20,13 @@ __all__ = ["SortedEngine"]
 _LEAST = 8192
 # Cells of the table that finds a particle's place among the data; 256 KiB.
 _MOST_CELLS = 65536
+# Never more cells than numbers that float32 counts without rounding.
+_COUNTABLE = 2**23
 # Data in a narrower interval share one cell, as the width of a cell would underflow.
 _NARROWEST = 1e-30
-# With two knots or more, lines of neurons that are steeper than this leave rounding
-# errors behind when they end; their sums are formed directly.
-_STEEPEST = 1e3
+# With two knots or more, lines leave rounding errors of their height behind when they
+# end; beyond this height, by bytes of a number, sums are formed directly.
+_HIGHEST = {4: 1e2, 8: 1e3}
 
 
 class SortedEngine:
@@ -64,7 +66,7 @@ class SortedEngine:
 
     def outputs(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
         """Σ_i m_i Φ(x_j; θ_i) at every data point, shape (n, 1)."""
-        if self._is_too_steep(positions):
+        if self._rises_too_high(positions):
             return self._direct.outputs(positions, masses)
         with self._lock:
             groups = self._groups(positions)
@@ -89,7 +91,7 @@ class SortedEngine:
 
     def potentials(self, positions: FloatArray, covector: Float64Array) -> Float64Array:
         """Σ_j u_j Φ(x_j; θ_i) for every particle, shape (N,)."""
-        if self._is_too_steep(positions):
+        if self._rises_too_high(positions):
             return self._direct.potentials(positions, covector)
         with self._lock:
             groups, bins = self._groups(positions), self._room(len(positions))
@@ -115,7 +117,7 @@ class SortedEngine:
         gradients: FloatArray,
     ) -> Float64Array:
         """Outputs (n, 1); gradients (N, p) are written from the same bins."""
-        if self._is_too_steep(positions):
+        if self._rises_too_high(positions):
             return self._direct.velocity_pass(positions, masses, covector, gradients)
         with self._lock:
             outputs = self.outputs(positions, masses)
@@ -133,10 +135,13 @@ class SortedEngine:
             sweep(work, len(groups))
             return outputs
 
-    def _is_too_steep(self, positions: FloatArray) -> bool:
+    def _rises_too_high(self, positions: FloatArray) -> bool:
         if len(self._knots) == 1:
             return False
-        return bool(np.abs(positions[:, self._columns[0]]).max() * self._reach > _STEEPEST)
+        height = self._reach * _largest(positions[:, self._columns[0]])
+        if self.neuron.bias:
+            height += _largest(positions[:, -1])
+        return height > _HIGHEST[self.dtype.itemsize]
 
     def _groups(self, positions: FloatArray) -> list[slice]:
         return cut(len(positions), max(_LEAST, len(self.points)))
@@ -157,6 +162,11 @@ class SortedEngine:
         return table, table[0].copy()
 
 
+def _largest(column: Array) -> float:
+    """Largest absolute value, without a copy of the column; it may be NaN."""
+    return max(float(column.max()), -float(column.min()))
+
+
 def _cells(points: Array) -> tuple[Array, Any, Any, Array, int]:
     """Arguments of `find_bins` that depend on the data: a table of equal cells.
 
@@ -165,10 +175,13 @@ def _cells(points: Array) -> tuple[Array, Any, Any, Array, int]:
     """
     number = points.dtype.type
     start, width = points[0], float(points[-1]) - float(points[0])
-    count = 8 * len(points)
+    even = _NARROWEST < width <= float(np.finfo(points.dtype).max)
+    count = min(8 * len(points), _COUNTABLE)
     while True:
-        scale = number((count - 1) / width) if width > _NARROWEST else number(0.0)
-        cell = np.minimum(((points - start) * scale).astype(np.int64), count - 1)
+        scale = number((count - 1) / width) if even else number(0.0)
+        cell = np.zeros(len(points), np.int64)
+        if even:
+            cell = np.minimum(((points - start) * scale).astype(np.int64), count - 1)
         most = int(np.bincount(cell).max())
         if most == 1 or 2 * count > _MOST_CELLS:
             break

@@ -79,6 +79,19 @@ def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
+def _from_any_thread(change: Callable[[], Any]) -> Any:
+    """Change limits: threadpoolctl silently ignores all threads but the first that did so."""
+    libraries = _blas().lib_controllers
+    releases = [getattr(one, "clear_controlling_thread", None) for one in libraries]
+    try:
+        for release in filter(None, releases):
+            release(force=True)
+        return change()
+    finally:
+        for release in filter(None, releases):
+            release(force=True)
+
+
 class _Hold:
     """How many callers hold BLAS at one thread, and what restores it."""
 
@@ -95,7 +108,7 @@ def single_threaded_blas() -> Iterator[None]:
     """
     with _Hold.lock:
         if _Hold.depth == 0:
-            _Hold.limiter = _blas().limit(limits=1)
+            _Hold.limiter = _from_any_thread(lambda: _blas().limit(limits=1))
         _Hold.depth += 1
     try:
         yield
@@ -103,4 +116,4 @@ def single_threaded_blas() -> Iterator[None]:
         with _Hold.lock:
             _Hold.depth -= 1
             if _Hold.depth == 0:
-                _Hold.limiter.restore_original_limits()
+                _from_any_thread(_Hold.limiter.restore_original_limits)

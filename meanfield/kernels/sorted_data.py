@@ -117,7 +117,11 @@ def add_lines(positions, masses, outer, bias, knots, jumps, constant, slope, bin
 def accumulate(lines, totals, points, outputs):
     """Write f(x_k) into `outputs` (n,) from the bins of all particles, (2 (n + 1), 2)."""
     n = outputs.size
-    slope, height = totals[0], totals[1]
+    # Lines that no point sees add 0, unless one of them is NaN: that must not be lost.
+    unseen = 0.0
+    for bin_ in (n, n + 1):
+        unseen += 0.0 * lines[bin_, 0] + 0.0 * lines[bin_, 1]
+    slope, height = totals[0], totals[1] + unseen
     for k in range(n):
         slope += lines[k, 0]
         height += lines[k, 1]

@@ -1,4 +1,4 @@
-"""Compiled activations and slopes against SciPy, PyTorch and 50-digit differences."""
+"""Compiled activations and two derivatives against SciPy, PyTorch and 50-digit differences."""
 
 import mpmath
 import numpy as np
@@ -7,13 +7,21 @@ import torch
 from scipy.special import erf, expit, ndtr
 from torch_activations import TORCH
 
-from meanfield.kernels.activations import CODES, fill_pairs, fill_values
+from meanfield.kernels.activations import BUILTIN, custom, fill_jets, fill_pairs, fill_values
+from meanfield.kernels.compilation import uncached
 
 EPS = 2.0**-52
 SLOPE = 0.1
 CLIP = (-0.5, 1.25, 2.0, -3.0)
-PARAMETERS = {"leaky_relu": [SLOPE], "clipped_linear": list(CLIP)}
-NAMES = sorted(CODES)
+KNOTS, HEIGHTS = (-1.5, -0.5, 2.0), (1.0, -1.0, 0.25)
+SLOPES = (0.75, -2.0, 0.5, -1.25)
+PARAMETERS = {
+    "leaky_relu": (SLOPE,),
+    "clipped_linear": CLIP,
+    "linear_spline": (KNOTS, HEIGHTS, SLOPES),
+}
+NAMES = sorted(BUILTIN)
+TORCH_PARAMETERS = {**PARAMETERS, "linear_spline": (KNOTS, HEIGHTS, SLOPES[0], SLOPES[-1])}
 
 
 def density(z):
@@ -23,6 +31,17 @@ def density(z):
 def clip_slope(z):
     start, stop, low, high = CLIP
     return np.where((z > start) & (z <= stop), (high - low) / (stop - start), 0.0)
+
+
+def spline_value(z):
+    piece = np.searchsorted(KNOTS, z)
+    knot = np.maximum(piece - 1, 0)
+    return np.take(HEIGHTS, knot) + np.take(SLOPES, piece) * (z - np.take(KNOTS, knot))
+
+
+def spline_slope(z):
+    # From the left: a point on a knot belongs to the piece before it.
+    return np.take(SLOPES, np.searchsorted(KNOTS, z))
 
 
 #: Value and slope as anyone would write them with SciPy.
@@ -42,6 +61,7 @@ FORMULAS = {
     "square": (np.square, lambda z: 2.0 * z),
     "linear": (lambda z: z, np.ones_like),
     "clipped_linear": (lambda z: np.interp(z, CLIP[:2], CLIP[2:]), clip_slope),
+    "linear_spline": (spline_value, spline_slope),
 }
 
 EXACT = {
@@ -60,27 +80,31 @@ def points():
     """Zeros, tiny and moderate numbers, both sides of every kink, tails."""
     rng = np.random.default_rng(3)
     small = np.array([1e-300, 1e-160, 1e-20, 1e-9, 1e-3])
-    kinks = np.array([0.0, -0.0, *CLIP[:2]])
+    kinks = np.array([0.0, -0.0, *CLIP[:2], *KNOTS])
     around = np.concatenate([np.nextafter(kinks, -np.inf), np.nextafter(kinks, np.inf)])
     return np.concatenate(
         [kinks, around, small, -small, rng.uniform(-6, 6, 301), rng.uniform(-30, 30, 301)]
     )
 
 
-def padded(name):
-    """Parameters as the kernels take them: four numbers."""
-    numbers = PARAMETERS.get(name, [])
-    return np.array(numbers + [0.0] * (4 - len(numbers)))
+def typed(name):
+    return BUILTIN[name](*PARAMETERS.get(name, ()))
 
 
 def pairs(name, z):
     value, slope = np.empty_like(z), np.empty_like(z)
-    fill_pairs(CODES[name], padded(name), z, value, slope)
+    fill_pairs(typed(name), z, value, slope)
     return value, slope
 
 
+def jets(name, z):
+    result = np.empty((3, z.size), z.dtype)
+    fill_jets(typed(name), z, *result)
+    return result
+
+
 def test_every_activation_has_a_formula_to_be_compared_with():
-    assert set(FORMULAS) == set(TORCH) == set(CODES)
+    assert set(FORMULAS) == set(BUILTIN) == set(TORCH)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,35 +128,56 @@ def test_slopes_agree_with_scipy(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_values_and_slopes_agree_with_pytorch(name):
+def test_values_and_derivatives_agree_with_pytorch(name):
     z = np.linspace(-9.97, 9.98, 401)
     variable = torch.tensor(z, requires_grad=True)
-    expected = TORCH[name](variable, *PARAMETERS.get(name, []))
-    expected.sum().backward()
-    value, slope = pairs(name, z)
+    expected = TORCH[name](variable, *TORCH_PARAMETERS.get(name, ()))
+    (first,) = torch.autograd.grad(expected.sum(), variable, create_graph=True)
+    value, slope, curvature = jets(name, z)
     # Both sides round a few times on the scale of z², the largest value here.
     np.testing.assert_allclose(value, expected.detach().numpy(), rtol=1e-14, atol=1e-14)
-    np.testing.assert_allclose(slope, variable.grad.numpy(), rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(slope, first.detach().numpy(), rtol=1e-14, atol=1e-14)
+    if first.requires_grad:
+        (second,) = torch.autograd.grad(first.sum(), variable, materialize_grads=True)
+        np.testing.assert_allclose(curvature, second.numpy(), rtol=1e-13, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", sorted(EXACT))
-def test_slopes_are_derivatives_to_working_precision(name):
+def test_derivatives_are_those_of_fifty_digit_differences(name):
     z = np.linspace(-5.13, 5.17, 23)
-    with mpmath.workdps(50):
-        # Differences of 50-digit values over 1e-17: the error of the quotient is 1e-33.
-        width = mpmath.mpf(10) ** -17
-        exact = [
-            float((EXACT[name](x + width) - EXACT[name](x - width)) / (2 * width))
-            for x in map(mpmath.mpf, z.tolist())
-        ]
-    np.testing.assert_allclose(pairs(name, z)[1], exact, rtol=2e-15, atol=1e-15)
+    with mpmath.workdps(60):
+        # Differences over 1e-17: the quotients have errors of 1e-33 (and 1e-25, second).
+        width, exact = mpmath.mpf(10) ** -17, EXACT[name]
+        around = [[exact(x + q * width) for q in (-1, 0, 1)] for x in map(mpmath.mpf, z.tolist())]
+        slopes = [float((right - left) / (2 * width)) for left, _, right in around]
+        curvatures = [float((l - 2 * m + r) / width**2) for l, m, r in around]
+    _, slope, curvature = jets(name, z)
+    np.testing.assert_allclose(slope, slopes, rtol=2e-15, atol=1e-15)
+    np.testing.assert_allclose(curvature, curvatures, rtol=5e-15, atol=2e-15)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(EXACT)))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_piecewise_linear_activations_have_no_curvature(name, dtype):
+    assert not jets(name, points().astype(dtype))[2].any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_jets_and_pairs_are_the_same_function(name, dtype):
+    z = points().astype(dtype)
+    value, slope, _ = jets(name, z)
+    # Different loops may fuse different multiply-adds: a rounding on the scale of terms.
+    eps = np.finfo(dtype).eps
+    for one, other in zip((value, slope), pairs(name, z), strict=True):
+        np.testing.assert_allclose(one, other, rtol=4 * eps, atol=4 * eps)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_values_alone_agree_with_values_beside_slopes(name):
     z = points()
     alone = np.empty_like(z)
-    fill_values(CODES[name], padded(name), z, alone)
+    fill_values(typed(name), z, alone)
     # Different loops may fuse different multiply-adds: one rounding.
     np.testing.assert_allclose(alone, pairs(name, z)[0], rtol=4 * EPS, atol=4 * EPS)
 
@@ -143,7 +188,7 @@ def test_slopes_may_overwrite_their_arguments(name, dtype):
     z = points().astype(dtype)
     value, slope = pairs(name, z)
     value_again = np.empty_like(z)
-    fill_pairs(CODES[name], padded(name), z, value_again, z)
+    fill_pairs(typed(name), z, value_again, z)
     np.testing.assert_array_equal(value_again, value)
     np.testing.assert_array_equal(z, slope)
 
@@ -152,22 +197,26 @@ def test_slopes_may_overwrite_their_arguments(name, dtype):
 def test_values_may_overwrite_their_arguments(name):
     z = points()
     expected = np.empty_like(z)
-    fill_values(CODES[name], padded(name), z, expected)
-    fill_values(CODES[name], padded(name), z, z)
+    fill_values(typed(name), z, expected)
+    fill_values(typed(name), z, z)
     np.testing.assert_array_equal(z, expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_single_precision_is_the_rounded_double(name):
     z = points().astype(np.float32)
-    value, slope = pairs(name, z)
-    exact_value, exact_slope = pairs(name, z.astype(np.float64))
-    assert value.dtype == slope.dtype == np.float32
-    # Kernels that call the C library do so in single precision: 4 ulp of float32, and of
-    # the argument's square in Gaussian tails.
-    scale = 4 * 2.0**-23 * (1 + z.astype(np.float64) ** 2)
-    assert (np.abs(value - exact_value) <= scale * np.abs(exact_value) + 1e-35).all()
-    assert (np.abs(slope - exact_slope) <= scale * np.abs(exact_slope) + 4 * 2.0**-23).all()
+    wide = z.astype(np.float64)
+    value, slope, curvature = jets(name, z)
+    exact_value, exact_slope, exact_curvature = jets(name, wide)
+    # 4 ulp of float32, in Gaussian tails of the argument's square. Interpolation rounds on
+    # the scale of its heights and of its lines, differences of numbers of size one on theirs.
+    ulps = 4 * 2.0**-23
+    relative = ulps * (1 + wide**2)
+    scale = 3.0 if name in ("clipped_linear", "linear_spline") else 1e-30
+    assert (np.abs(value - exact_value) <= relative * np.abs(exact_value) + ulps * scale).all()
+    assert (np.abs(slope - exact_slope) <= relative * np.abs(exact_slope) + ulps).all()
+    error = np.abs(curvature - exact_curvature)
+    assert (error <= relative * np.abs(exact_curvature) + ulps).all()
 
 
 @pytest.mark.parametrize(
@@ -177,6 +226,9 @@ def test_single_precision_is_the_rounded_double(name):
         ("leaky_relu", 0.0, SLOPE, 1.0),
         ("clipped_linear", CLIP[0], 0.0, -5.0 / 1.75),
         ("clipped_linear", CLIP[1], -5.0 / 1.75, 0.0),
+        ("linear_spline", KNOTS[0], SLOPES[0], SLOPES[1]),
+        ("linear_spline", KNOTS[1], SLOPES[1], SLOPES[2]),
+        ("linear_spline", KNOTS[2], SLOPES[2], SLOPES[3]),
     ],
 )
 def test_at_a_kink_the_slope_is_the_one_from_the_left(name, kink, left, right):
@@ -195,6 +247,7 @@ def test_odd_activations_keep_the_sign_of_zero(name, zero):
 @pytest.mark.parametrize("name", NAMES)
 def test_nan_is_never_hidden(name):
     assert np.isnan(pairs(name, np.array([np.nan]))[0][0])
+    assert np.isnan(pairs(name, np.array([np.nan], np.float32))[0][0])
 
 
 @pytest.mark.parametrize(
@@ -219,3 +272,30 @@ def test_extreme_arguments_stay_finite(name):
     value, slope = pairs(name, np.array([-1e4, -750.0, -641.0, 641.0, 750.0, 1e4]))
     assert np.isfinite(value).all()
     assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_functions_of_a_user_are_evaluated_in_the_precision_of_the_kernel(dtype):
+    cubic = custom(lambda z: z**3, lambda z: 3.0 * z * z, lambda z: 6.0 * z)
+    z = np.linspace(-2.0, 2.0, 9).astype(dtype)
+    value, slope, curvature = np.empty((3, 9), dtype)
+    uncached(fill_jets)(cubic, z, value, slope, curvature)
+    for computed, exact in [(value, z**3), (slope, 3 * z**2), (curvature, 6 * z)]:
+        # Exact in both precisions: multiples of 1/8 below 16.
+        np.testing.assert_array_equal(computed, exact)
+
+
+def test_an_unknown_curvature_is_nan():
+    line = custom(lambda z: 2.0 * z, lambda z: 2.0)
+    value, slope, curvature = np.empty((3, 1))
+    uncached(fill_jets)(line, np.array([3.0]), value, slope, curvature)
+    np.testing.assert_array_equal([value[0], slope[0], curvature[0]], [6.0, 2.0, np.nan])
+
+
+def test_functions_of_different_users_are_not_confused():
+    one = custom(lambda z: z, lambda z: 1.0)
+    two = custom(lambda z: -z, lambda z: -1.0)
+    value, z = np.empty(1), np.array([3.0])
+    for activation, exact in [(one, 3.0), (two, -3.0), (one, 3.0)]:
+        uncached(fill_values)(activation, z, value)
+        assert value[0] == exact
