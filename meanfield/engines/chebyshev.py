@@ -26,6 +26,8 @@ _ULPS = 8.0
 _ROUNDING = 0.025
 # A level must save the dense sums of so many particles for each node it adds.
 _PARTICLES_PER_NODE = 1 / 8
+# Fewer pairs of particle and data point than this are summed sooner than sorted.
+_PAIRS = 2**16
 # Particles, and data points, that make a group worth a call.
 _PARTICLES, _POINTS = 2048, 8192
 
@@ -129,11 +131,17 @@ class ChebyshevEngine:
 
     def outputs(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
         """Σ_i m_i Φ(x_j; θ_i) at every data point, shape (n, 1)."""
-        return self._outputs(positions, masses, self._plan(positions))
+        plan = self._plan(positions)
+        if not plan.levels:
+            return self._direct.outputs(positions, masses)
+        return self._outputs(positions, masses, plan)
 
     def potentials(self, positions: FloatArray, covector: Float64Array) -> Float64Array:
         """Σ_j u_j Φ(x_j; θ_i) for every particle, shape (N,)."""
-        plan, result = self._plan(positions), np.empty(len(positions))
+        plan = self._plan(positions)
+        if not plan.levels:
+            return self._direct.potentials(positions, covector)
+        result = np.empty(len(positions))
         self._pull(direct.write_potentials, positions, covector, plan, result)
         if len(plan.dense) > 0:
             result[plan.dense] = self._direct.potentials(positions[plan.dense], covector)
@@ -148,6 +156,8 @@ class ChebyshevEngine:
     ) -> Float64Array:
         """Outputs (n, 1); gradients (N, p) are written."""
         plan = self._plan(positions)
+        if not plan.levels:
+            return self._direct.velocity_pass(positions, masses, covector, gradients)
         outputs = self._outputs(positions, masses, plan)
         pull = covector(outputs)
         self._pull(direct.write_gradients, positions, pull, plan, gradients)
@@ -178,6 +188,8 @@ class ChebyshevEngine:
 
     def _worthwhile(self, counts: IntArray) -> int:
         """How many levels save more than their share of the series costs."""
+        if counts.sum() * len(self._scaled) < _PAIRS:
+            return 0
         for level in reversed(range(len(self.nodes))):
             added = self.nodes[level] - (self.nodes[level - 1] if level > 0 else 0)
             if counts[level] >= _PARTICLES_PER_NODE * added:
@@ -188,13 +200,12 @@ class ChebyshevEngine:
         outputs = np.zeros(len(self._scaled))
         if len(plan.dense) > 0:
             outputs = self._direct.outputs(positions[plan.dense], masses[plan.dense])[:, 0]
-        if plan.levels:
-            series, chunks = self._series(positions, masses, plan), self._chunks()
+        series, chunks = self._series(positions, masses, plan), self._chunks()
 
-            def work(c: int, thread: int) -> None:
-                chebyshev.add_series(series, self._scaled[chunks[c]], outputs[chunks[c]])
+        def work(c: int, thread: int) -> None:
+            chebyshev.add_series(series, self._scaled[chunks[c]], outputs[chunks[c]])
 
-            sweep(work, len(chunks))
+        sweep(work, len(chunks))
         return outputs[:, None]
 
     def _series(self, positions: FloatArray, masses: Float64Array, plan: _Plan) -> Float64Array:
@@ -227,8 +238,6 @@ class ChebyshevEngine:
         result: FloatArray,
     ) -> None:
         """Write what `kernel` makes of the covector at the nodes into rows of `result`."""
-        if not plan.levels:
-            return
         moments = self._moments(covector[:, 0], self.nodes[plan.levels[-1]])
         nodes = {level: self._level(level) for level in plan.levels}
         factors = {

@@ -43,7 +43,7 @@ _HALVINGS = 60
 
 def _cosine(angle: Float64Array) -> Float64Array:
     """The cosine up to π/2, where it has its zero; 0 beyond."""
-    return np.cos(np.minimum(angle, np.pi / 2)).clip(1e-300) * (angle < np.pi / 2)
+    return np.where(angle < np.pi / 2, np.cos(angle), 0.0)
 
 
 def _tanh(real: Float64Array, imag: Float64Array) -> _Bounds:
