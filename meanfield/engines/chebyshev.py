@@ -275,7 +275,5 @@ class ChebyshevEngine:
 
     def _level(self, level: int) -> _Nodes:
         if level not in self._cache:
-            self._cache[level] = _Nodes.on(
-                self._centre, self._half, self.nodes[level], self.dtype
-            )
+            self._cache[level] = _Nodes.on(self._centre, self._half, self.nodes[level], self.dtype)
         return self._cache[level]
