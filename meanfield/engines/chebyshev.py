@@ -39,8 +39,11 @@ def is_analytic(neuron: Neuron) -> bool:
 
 @dataclass(frozen=True)
 class _Nodes:
-    """Points x_l (p,) in the precision of the particles, and what turns values there into
-    coefficients of T_0 … T_{p-1}: `transform` (p, p)."""
+    """Points x_l (p,) as the particles see them, and the way from values to a series.
+
+    `transform` (p, p) turns values at the points, rounded as they are, into coefficients
+    of T_0 … T_{p-1}.
+    """
 
     points: tuple[Array]
     transform: Float64Array
@@ -90,8 +93,8 @@ class ChebyshevEngine:
 
     The nodes of a particle are so many that σ, σ' and t σ', for t in [-1, 1], have at
     most 8 ulp of error (`ellipses` gives the proof). With |x| <= X this adds at most
-    8 ulp × Σ_i m_i |a_i| to outputs, 8 ulp × |a| Σ_k |u_k| to potentials, and (1 + X)
-    times that to gradients, for any biases and weights.
+    8 ulp × Σ_i m_i |a_i| to outputs, 8 ulp × |a| Σ_k |u_k| to potentials, and
+    8 ulp × (1 + X) max(1, |a|) Σ_k |u_k| to gradients, for any biases and weights.
 
     Parameters
     ----------
