@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from meanfield.engines.chebyshev import ChebyshevEngine, is_analytic
 from meanfield.engines.direct import DirectEngine
 from meanfield.engines.engine import Engine
 from meanfield.engines.sorted_data import SortedEngine
@@ -15,6 +16,8 @@ __all__ = ["choose_engine"]
 
 # Above this many inputs, matrix products are faster than loops in registers.
 _MOST_DIRECT = 8
+# From so many data points on, a few nodes in their place save more than they cost.
+_LEAST_INTERPOLATED = 500
 
 
 def choose_engine(neuron: Neuron, inputs: Float64Array, dtype: Any) -> Engine:
@@ -31,4 +34,6 @@ def choose_engine(neuron: Neuron, inputs: Float64Array, dtype: Any) -> Engine:
         return TiledEngine(neuron, inputs, dtype)
     if neuron.inputs == 1 and neuron.activation.spline is not None:
         return SortedEngine(neuron, inputs, dtype)
+    if neuron.inputs == 1 and is_analytic(neuron) and len(inputs) >= _LEAST_INTERPOLATED:
+        return ChebyshevEngine(neuron, inputs, dtype)
     return DirectEngine(neuron, inputs, dtype)
