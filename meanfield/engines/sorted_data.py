@@ -9,6 +9,7 @@ import numpy as np
 
 from meanfield.engines.direct import DirectEngine
 from meanfield.engines.engine import Covector
+from meanfield.engines.ensemble import current
 from meanfield.engines.threads import add_in_order, cut, sweep
 from meanfield.kernels import sorted_data
 from meanfield.neurons import Neuron
@@ -136,7 +137,8 @@ class SortedEngine:
     def _is_too_steep(self, positions: FloatArray) -> bool:
         if len(self._knots) == 1:
             return False
-        return bool(np.abs(positions[:, self._columns[0]]).max() * self._reach > _STEEPEST)
+        steepest = current().largest(float(np.abs(positions[:, self._columns[0]]).max()))
+        return steepest * self._reach > _STEEPEST
 
     def _groups(self, positions: FloatArray) -> list[slice]:
         return cut(len(positions), max(_LEAST, len(self.points)))
