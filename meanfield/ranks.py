@@ -67,8 +67,8 @@ class Ranks(Ensemble):
         blocks = -(-particles // block)
         if blocks < self.size:
             raise InvalidInputError(
-                f"{particles} particles are {blocks} blocks of {block}, too few for "
-                f"{self.size} ranks; take at most {blocks}"
+                f"ranks share whole blocks of {block} particles: {particles} particles are enough "
+                f"for {blocks}, not for {self.size}"
             )
         edges = [
             min(particles, blocks * rank // self.size * block) for rank in range(self.size + 1)

@@ -127,7 +127,7 @@ class SharedStore:
     def _open(self) -> None:
         """Learn from rank 0 where arrays lie in the file."""
         self._places = self._ranks.first(lambda: _places(self._store.file))
-        self._descriptor = os.open(self.path, os.O_WRONLY)
+        self._descriptor = self._ranks.together(lambda: _descriptor(self.path))
 
     def _stand_in(self, value: Any) -> Any:
         """An array of the size for all particles, without memory."""
@@ -163,6 +163,16 @@ def _places(file: Any) -> dict[str, int]:
     """Byte at which every array of particles begins, by name."""
     names = ["position", *(f"state/{slot}/{n}" for slot in "01" for n in file[f"state/{slot}"])]
     return {name: int(file[name].id.get_offset()) for name in names if file[name].ndim}
+
+
+def _descriptor(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY)
+    except OSError as error:
+        raise FileError(
+            f"{os.uname().nodename} cannot write to {path.absolute()}, which rank 0 has made "
+            f"({error.strerror}); it must lie in a folder that all ranks share"
+        ) from None
 
 
 def _write_at(descriptor: int, array: Array, place: int) -> None:
