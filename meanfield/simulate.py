@@ -26,8 +26,11 @@ from meanfield.typing import Float64Array
 
 __all__ = ["resume", "simulate"]
 
-# Seconds between two stored solver states; a killed run repeats at most this much.
+# Seconds between two stored solver states, more where these take long to write; a killed
+# run repeats at most the time since the last.
 _STATE_INTERVAL = 10.0
+# Times that writing took between two states: it costs a run a few per cent at most.
+_STATE_PAUSE = 20.0
 
 
 def simulate(
@@ -180,14 +183,16 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
             from meanfield.progress import Progress
 
             observers = (*observers, stack.enter_context(Progress(run.times)))
-        stored, index, state = clock.monotonic(), first - 1, run.state
+        due, index, state = clock.monotonic() + _STATE_INTERVAL, first - 1, run.state
         try:
             for index in range(first, len(run.times)):
                 state, measure = run.solver.advance(run.problem, state, float(run.times[index]))
                 _commit(replace(run, observers=observers), index, measure)
-                if current().decide(index == 0 or clock.monotonic() - stored > _STATE_INTERVAL):
+                begun = clock.monotonic()
+                if current().decide(index == 0 or begun > due):
                     run.sink.write_state(index, state_to_arrays(state))
-                    stored = clock.monotonic()
+                    written = clock.monotonic()
+                    due = written + max(_STATE_INTERVAL, _STATE_PAUSE * (written - begun))
         except DivergenceError as error:
             run.sink.finish("failed", str(error))
             raise
