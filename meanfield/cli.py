@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 
 from meanfield.errors import FileError, InvalidInputError, MeanfieldError
+from meanfield.launcher import launched_rank, rank_count
 from meanfield.options import (
     DataFile,
     End,
@@ -155,10 +156,11 @@ def simulate(
         check_output(path, force)
     experiment = described.build()
     chosen = experiment.solver(solver)
+    quiet = quiet or launched_rank() > 0
     started = time.monotonic()
     if resume:
         check_same_run(path, experiment, chosen, seed)
-    with running(path):
+    with running(path), experiment.shared():
         if resume:
             from meanfield.simulate import resume as proceed
 
@@ -332,7 +334,11 @@ def main() -> NoReturn:
     warnings.showwarning = _say_warning
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a → must not stop an old terminal
-    sys.exit(run(sys.argv[1:]))
+    if rank_count() == 1:
+        sys.exit(run(sys.argv[1:]))
+    from meanfield.ranks import run_on_ranks
+
+    sys.exit(run_on_ranks(run, sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
@@ -356,6 +362,10 @@ def run(arguments: list[str]) -> int:
     0
     """
     try:
+        if rank_count() > 1:
+            from meanfield.ranks import check_command
+
+            check_command(arguments)
         status = app(args=spread_settings(arguments), prog_name="meanfield", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,16 @@ class Experiment:
         if self.problem.loss.classifies:
             return (TestRisk(self.test), Accuracy(self.test))
         return (TestRisk(self.test),)
+
+    def shared(self) -> AbstractContextManager[None]:
+        """Inside, a run shares its particles between all ranks of a launch by ``mpiexec``.
+
+        With one process nothing changes.
+        """
+        from meanfield.ranks import shared_particles
+
+        points = max(len(data) for data in (self.problem.data, self.test) if data is not None)
+        return shared_particles(self.particles, points)
 
     def run(
         self,

@@ -6,15 +6,16 @@ import json
 import os
 import platform
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from meanfield.engines.ensemble import BLOCK
 from meanfield.problems import AnyProblem
 from meanfield.typing import Array, Float64Array
 
@@ -22,10 +23,13 @@ __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
     "PROBLEM_ARRAYS",
+    "Checksums",
     "Header",
+    "checksum",
     "extent",
     "lay_out",
-    "read_slot",
+    "particle_axis",
+    "read_state",
     "reserve",
 ]
 
@@ -36,6 +40,8 @@ PROBLEM_ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
     "data": {"inputs": ("point", "input"), "targets": ("point", "target"), "weights": ("point",)},
     "teacher": {"positions": ("neuron", "parameter"), "weights": ("neuron",)},
 }
+#: Of every array of a state, the checksums of its blocks of particles.
+Checksums: TypeAlias = Mapping[str, Sequence[int]]
 # A dimension without coordinate values carries this name, by netCDF's convention.
 _BARE_DIMENSION = "This is a netCDF dimension but not a netCDF variable. %10d"
 
@@ -118,7 +124,10 @@ def lay_out(file: Any, header: Header) -> None:
         group = file.create_group(f"state/{slot}")
         group.attrs.update(sequence=0, frame=-1, checksum=0)
         for name, value in header.state.items():
-            group.create_dataset(name, data=value)
+            if np.ndim(value):
+                _early(group, name, value.shape, value.dtype)
+            else:
+                group.create_dataset(name, data=value)
     for part, values in arrays.items():
         _write_arrays(file.create_group(part), PROBLEM_ARRAYS[part], values)
 
@@ -142,7 +151,7 @@ def _text() -> Any:
     return h5py.string_dtype()
 
 
-def _early(file: Any, name: str, shape: tuple[int, ...], dtype: str) -> Any:
+def _early(file: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
     """Contiguous dataset that has its place in the file at once and is not filled."""
     import h5py
 
@@ -185,16 +194,72 @@ def reserve(path: Path, size: int) -> None:
         os.close(descriptor)
 
 
-def read_slot(file: Any, name: str) -> tuple[int, int, dict[str, Any]] | None:
-    """Sequence number, frame and arrays of a state slot, or None if it is not sound."""
+def particle_axis(dimensions: int) -> int:
+    """Axis of the particles in an array of a state: (…, N, p) or (N,)."""
+    return max(0, dimensions - 2)
+
+
+def checksum(
+    arrays: Mapping[str, Any], join: Callable[[Checksums], Checksums] = lambda sums: sums
+) -> int:
+    """Checksum of a state: of its numbers, and of its arrays block by block of particles.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array or number
+        Arrays are (…, N, p) or (N,).
+    join : callable
+        From the checksums of the blocks at hand to those of all.
+    """
+    numbers = {
+        name: [zlib.crc32(np.asarray(v).data)] for name, v in arrays.items() if not np.ndim(v)
+    }
+    blocks = {name: _of_blocks(value) for name, value in arrays.items() if np.ndim(value)}
+    sums = {**numbers, **join(blocks)}
+    parts = [part for name in sorted(sums) for part in sums[name]]
+    return zlib.crc32(np.array(parts, np.uint32).data)
+
+
+def _of_blocks(array: Array) -> list[int]:
+    axis = particle_axis(array.ndim)
+    blocks = np.split(array, range(BLOCK, array.shape[axis], BLOCK), axis)
+    return [zlib.crc32(np.ascontiguousarray(block).data) for block in blocks]
+
+
+def read_state(
+    file: Any,
+    committed: int,
+    share: slice = slice(None),
+    join: Callable[[Checksums], Checksums] = lambda sums: sums,
+) -> tuple[int, int, dict[str, Any]] | None:
+    """Sequence number, frame and arrays of the newest sound state, or None without one.
+
+    Parameters
+    ----------
+    file : h5py.File
+    committed : int
+        Number of committed frames: a state belongs to one of them.
+    share : slice
+        Particles to read.
+    join : callable
+        As in `checksum`.
+    """
+    slots = [_read_slot(file, name, share, join) for name in ("0", "1")]
+    sound = [slot for slot in slots if slot is not None and slot[1] < committed]
+    return max(sound, key=lambda slot: slot[0], default=None)
+
+
+def _read_slot(
+    file: Any, name: str, share: slice, join: Callable[[Checksums], Checksums]
+) -> tuple[int, int, dict[str, Any]] | None:
     slot = file.get(f"state/{name}")
     if slot is None or not slot.attrs.get("sequence", 0):
         return None
-    checksum = 0
-    arrays = {entry: slot[entry][()] for entry in sorted(slot)}
-    for entry in arrays:
-        checksum = zlib.crc32(np.array(arrays[entry], order="C").tobytes(), checksum)
-    if checksum != slot.attrs["checksum"]:
+    arrays = {}
+    for entry, dataset in slot.items():
+        before = (slice(None),) * particle_axis(dataset.ndim)
+        arrays[entry] = dataset[(*before, share) if dataset.ndim else ()]
+    if checksum(arrays, join) != slot.attrs["checksum"]:
         return None
     return int(slot.attrs["sequence"]), int(slot.attrs["frame"]), arrays
 

@@ -11,6 +11,7 @@ import numpy as np
 from meanfield.checks import as_count, as_finite_array, as_number, as_vector, probability_weights
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.registry import Registry
+from meanfield.streams import draw, normals, uniforms
 from meanfield.typing import Float64Array, FloatArray
 
 __all__ = ["Box", "Gaussian", "InitialLaw", "ParticleMeasure", "Sphere", "law_from_dict", "laws"]
@@ -49,6 +50,24 @@ class ParticleMeasure:
         object.__setattr__(self, "positions", positions)
         weights = probability_weights("weights", self.weights, len(positions))
         object.__setattr__(self, "weights", weights)
+
+    @classmethod
+    def trusted(cls, positions: FloatArray, weights: Float64Array) -> ParticleMeasure:
+        """A measure, or this process's share of one, of arrays that are known to be sound.
+
+        Nothing is checked and nothing copied: for solvers.
+
+        Parameters
+        ----------
+        positions : (N, p) array
+        weights : (N,) array
+        """
+        positions = positions.view()
+        positions.flags.writeable = False
+        measure = object.__new__(cls)
+        object.__setattr__(measure, "positions", positions)
+        object.__setattr__(measure, "weights", weights)
+        return measure
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -173,26 +192,11 @@ class InitialLaw(Protocol):
         ...
 
 
-def _sobol(particles: int, dim: int, seed: int) -> Float64Array:
-    """Scrambled Sobol points in the open unit cube, shape (particles, dim)."""
-    import warnings
-
-    from scipy.stats import qmc
-
-    sequence = qmc.Sobol(dim, scramble=True, rng=np.random.default_rng(seed))
-    with warnings.catch_warnings():
-        # Balance of the points needs a power of two; other counts are merely a bit worse.
-        warnings.simplefilter("ignore", UserWarning)
-        points = sequence.random(particles)
-    return np.asarray(np.clip(points, 2.0**-53, 1.0 - 2.0**-53))
-
-
-def _normals(particles: int, dim: int, seed: int, sampling: str) -> Float64Array:
-    if sampling == "iid":
-        return np.random.default_rng(seed).standard_normal((particles, dim))
-    from scipy.special import ndtri
-
-    return np.asarray(ndtri(_sobol(particles, dim, seed)))
+def _measure(positions: FloatArray, particles: int) -> ParticleMeasure:
+    """Particles of equal mass: all of them, or this process's share."""
+    if len(positions) == particles:
+        return ParticleMeasure(positions)
+    return ParticleMeasure.trusted(positions, np.full(len(positions), 1.0 / particles))
 
 
 def _check_draw(particles: int, seed: int, sampling: str, dtype: str) -> None:
@@ -250,9 +254,10 @@ class Gaussian:
     ) -> ParticleMeasure:
         """Draw particles; see `InitialLaw.sample`."""
         _check_draw(particles, seed, sampling, dtype)
-        normals = _normals(particles, self.dim, seed, sampling)
-        positions = np.asarray(self.mean) + np.asarray(self.std) * normals
-        return ParticleMeasure(positions.astype(dtype))
+        mean, std = np.asarray(self.mean), np.asarray(self.std)
+        stream = normals(self.dim, seed, sampling)
+        rows = draw(stream, lambda row: mean + std * row, particles, self.dim, dtype)
+        return _measure(rows, particles)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `law_from_dict` rebuilds the law."""
@@ -295,9 +300,12 @@ class Sphere:
     ) -> ParticleMeasure:
         """Draw particles; see `InitialLaw.sample`."""
         _check_draw(particles, seed, sampling, dtype)
-        normals = _normals(particles, self.dim, seed, sampling)
-        directions = normals / np.linalg.norm(normals, axis=1, keepdims=True)
-        return ParticleMeasure((self.radius * directions).astype(dtype))
+
+        def place(row: Float64Array) -> Float64Array:
+            return np.asarray(self.radius * (row / np.linalg.norm(row, axis=1, keepdims=True)))
+
+        rows = draw(normals(self.dim, seed, sampling), place, particles, self.dim, dtype)
+        return _measure(rows, particles)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `law_from_dict` rebuilds the law."""
@@ -343,12 +351,10 @@ class Box:
     ) -> ParticleMeasure:
         """Draw particles; see `InitialLaw.sample`."""
         _check_draw(particles, seed, sampling, dtype)
-        if sampling == "iid":
-            uniforms = np.random.default_rng(seed).random((particles, self.dim))
-        else:
-            uniforms = _sobol(particles, self.dim, seed)
-        lower, upper = np.asarray(self.lower), np.asarray(self.upper)
-        return ParticleMeasure((lower + (upper - lower) * uniforms).astype(dtype))
+        lower, width = np.asarray(self.lower), np.asarray(self.upper) - np.asarray(self.lower)
+        stream = uniforms(self.dim, seed, sampling)
+        rows = draw(stream, lambda row: lower + width * row, particles, self.dim, dtype)
+        return _measure(rows, particles)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `law_from_dict` rebuilds the law."""

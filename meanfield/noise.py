@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from meanfield.engines.ensemble import BLOCK, current
 from meanfield.engines.threads import cut, sweep
 from meanfield.typing import FloatArray
 
@@ -40,11 +41,14 @@ def add_noise(positions: FloatArray, scale: float, seed: int, step: int) -> None
     """
     from meanfield.kernels.noise import add_noise as kernel
 
-    flat = positions.reshape(-1)
-    groups = cut(flat.size, _LEAST, 2)
+    held, width = positions.shape
+    groups = cut(held, max(1, min(BLOCK, _LEAST // width)), 2)
+    # Other processes may hold the particles before these.
+    before = current().share(current().count(held)).start
     numbers = np.uint64(seed % 2**64), np.uint64(step % 2**64)
 
     def work(g: int, thread: int) -> None:
-        kernel(flat[groups[g]], float(scale), *numbers, groups[g].start)
+        flat = positions[groups[g]].reshape(-1)
+        kernel(flat, float(scale), *numbers, (before + groups[g].start) * width)
 
     sweep(work, len(groups))

@@ -19,7 +19,7 @@ from meanfield.losses import Loss, loss_from_dict
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.regularizers import Ridge, ridge_from_dict
-from meanfield.stages import subtract_scaled
+from meanfield.stages import mean_squares, subtract_scaled
 from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["Problem"]
@@ -174,7 +174,7 @@ class Problem:
     def penalty(self, measure: ParticleMeasure) -> float:
         """Penalty ∫ V dμ of the regularizer."""
         self.check_measure(measure)
-        squares = measure.weights @ np.square(measure.positions, dtype=np.float64)
+        squares = mean_squares(measure.positions, measure.weights)
         return 0.5 * float(squares @ self.ridge.coefficients(self.neuron))
 
     # -- how it moves ------------------------------------------------------------------

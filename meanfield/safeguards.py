@@ -105,12 +105,13 @@ def check_same_run(path: Path, experiment: Experiment, solver: Any, seed: int) -
     import numpy as np
 
     found = open_run(path)
-    particles = len(found.measures[0]) if len(found) else experiment.particles
     differences = {
         "another problem": found.problem != experiment.problem,
         f"the solver {found.solver}, not {solver}": found.solver != solver,
         f"the seed {found.seed}, not {seed}": found.seed != seed,
-        f"{particles} particles, not {experiment.particles}": particles != experiment.particles,
+        f"{found.particles} particles, not {experiment.particles}": (
+            found.particles != experiment.particles
+        ),
         "other times": not np.array_equal(found.times, experiment.save_at[: len(found)]),
     }
     for what, differs in differences.items():

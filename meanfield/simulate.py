@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from meanfield.checks import as_count, as_finite_array, as_number
+from meanfield.engines.ensemble import current
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
+from meanfield.shared_store import SharedStore
 from meanfield.solver import Solver, state_from_arrays, state_to_arrays
 from meanfield.storage import HDF5Store, Header, MemoryStore, Store
 from meanfield.trajectory import Trajectory
@@ -24,8 +26,11 @@ from meanfield.typing import Float64Array
 
 __all__ = ["resume", "simulate"]
 
-# Seconds between two stored solver states; a killed run repeats at most this much.
+# Seconds between two stored solver states, more where these take long to write; a killed
+# run repeats at most the time since the last.
 _STATE_INTERVAL = 10.0
+# Times that writing took between two states: it costs a run a few per cent at most.
+_STATE_PAUSE = 20.0
 
 
 def simulate(
@@ -95,7 +100,8 @@ def simulate(
     times = _save_times(t_end, save_at)
     as_count("seed", seed, least=0)
     names = _recorded_names(observers)
-    sink: Store = MemoryStore() if store is None else HDF5Store(store, force=force)
+    _check_ranks(solver, store)
+    sink: Store = MemoryStore() if store is None else _file_store()(store, force=force)
     with single_threaded_blas(), _overflow_reported():
         state = solver.start(problem, measure, seed)
         sink.create(
@@ -145,7 +151,8 @@ def resume(
     trajectory = Trajectory.open(path)
     if trajectory.status == "complete":
         return trajectory
-    sink, header, _, index, arrays = HDF5Store.reopen(path)
+    sink, header, _, index, arrays = _file_store().reopen(path)
+    _check_ranks(header.solver, path)
     if _recorded_names(observers) != header.observables:
         sink.close()
         raise InvalidInputError(
@@ -176,14 +183,16 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
             from meanfield.progress import Progress
 
             observers = (*observers, stack.enter_context(Progress(run.times)))
-        stored, index, state = clock.monotonic(), first - 1, run.state
+        due, index, state = clock.monotonic() + _STATE_INTERVAL, first - 1, run.state
         try:
             for index in range(first, len(run.times)):
                 state, measure = run.solver.advance(run.problem, state, float(run.times[index]))
                 _commit(replace(run, observers=observers), index, measure)
-                if index == 0 or clock.monotonic() - stored > _STATE_INTERVAL:
+                begun = clock.monotonic()
+                if current().decide(index == 0 or begun > due):
                     run.sink.write_state(index, state_to_arrays(state))
-                    stored = clock.monotonic()
+                    written = clock.monotonic()
+                    due = written + max(_STATE_INTERVAL, _STATE_PAUSE * (written - begun))
         except DivergenceError as error:
             run.sink.finish("failed", str(error))
             raise
@@ -199,10 +208,13 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
 def _commit(run: _Run, index: int, measure: ParticleMeasure) -> None:
     """Observe one frame and write it."""
     problem, time = run.problem, float(run.times[index])
-    risk = problem.risk(measure)
-    energy = risk + problem.penalty(measure) if problem.temperature == 0.0 else np.nan
-    if not np.isfinite(risk):
-        raise DivergenceError(f"the risk is {risk} at t = {time:.6g}; try a smaller step", time)
+    risk, penalty = problem.risk(measure), problem.penalty(measure)
+    energy = risk + penalty if problem.temperature == 0.0 else np.nan
+    for what, number in (("risk", risk), ("penalty", penalty)):
+        if not np.isfinite(number):
+            raise DivergenceError(
+                f"the {what} is {number} at t = {time:.6g}; try a smaller step", time
+            )
     frame = Frame(index, time, measure, risk, energy, problem)
     scalars = {"risk": risk, "energy": energy}
     for observer in run.observers:
@@ -210,6 +222,21 @@ def _commit(run: _Run, index: int, measure: ParticleMeasure) -> None:
         if name is not None and value is not None:
             scalars[name] = float(value)
     run.sink.write_frame(index, time, measure.positions, scalars)
+
+
+def _check_ranks(solver: Solver[Any], path: str | Path | None) -> None:
+    """Raise if several ranks share the particles, but the method or the store cannot."""
+    if current().size > 1 and not getattr(solver, "collective", False):
+        raise InvalidInputError(
+            f"the solver {solver.name} runs in one process; start it without mpiexec"
+        )
+    if current().size > 1 and path is None:
+        raise InvalidInputError("several ranks record a run in a file; give it as store")
+
+
+def _file_store() -> type[HDF5Store] | type[SharedStore]:
+    """What writes files: several ranks share one."""
+    return HDF5Store if current().size == 1 else SharedStore
 
 
 def _overflow_reported() -> np.errstate:

@@ -39,6 +39,10 @@ class Solver(Protocol[State]):
     state_type : type
         Dataclass of the state: arrays and numbers only, so that any state can be
         stored and rebuilt bit for bit.
+    collective : bool, optional
+        True if all sums over particles are those of `Problem` and `meanfield.stages`,
+        and the arrays of the state are (N,) or (…, N, p): then several processes can
+        share the particles.
     """
 
     name: ClassVar[str]

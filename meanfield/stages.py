@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from meanfield.engines.ensemble import BLOCK, current
 from meanfield.engines.threads import add_in_order, cut, sweep
 from meanfield.kernels import stages as kernels
 from meanfield.kernels.compilation import read_only
 from meanfield.typing import Array, Float64Array, FloatArray
 
-__all__ = ["combine", "scaled_error", "subtract_scaled"]
+__all__ = ["combine", "mean_squares", "scaled_error", "scaled_size", "subtract_scaled"]
 
 # Numbers that make a group worth a call.
 _LEAST = 2**17
@@ -35,7 +36,7 @@ def combine(
     factors = (step * coefficients).astype(base.dtype)
     flat, result = read_only(base.reshape(-1)), out.reshape(-1)
     rows = read_only(stages[: len(factors)].reshape(len(factors), -1))
-    groups = cut(flat.size, _LEAST)
+    groups = _numbers(base)
 
     def work(g: int, thread: int) -> None:
         kernels.combine(flat[groups[g]], factors, rows[:, groups[g]], result[groups[g]])
@@ -46,7 +47,7 @@ def combine(
 
 def subtract_scaled(velocity: FloatArray, coefficients: Array, positions: FloatArray) -> None:
     """Subtract c_j θ_ij from `velocity` (N, p)."""
-    groups = cut(len(positions), max(1, _LEAST // positions.shape[1]))
+    groups = _rows(positions)
     factors, where = read_only(coefficients), read_only(positions)
 
     def work(g: int, thread: int) -> None:
@@ -60,7 +61,7 @@ def scaled_error(
 ) -> float:
     """Root mean square of (after − other) / (absolute + relative max(|before|, |after|))."""
     flat: list[Any] = [read_only(array.reshape(-1)) for array in (before, after, other)]
-    groups = cut(flat[0].size, _LEAST)
+    groups = _numbers(before)
     parts = np.zeros((len(groups), 1))
 
     def work(g: int, thread: int) -> None:
@@ -69,4 +70,49 @@ def scaled_error(
         )
 
     sweep(work, len(groups))
-    return float(np.sqrt(add_in_order(parts)[0] / flat[0].size))
+    return _root_mean(parts, before)
+
+
+def scaled_size(
+    values: FloatArray, positions: FloatArray, absolute: float, relative: float
+) -> float:
+    """Root mean square of values / (absolute + relative |positions|), arrays of (N, p)."""
+    groups = _rows(positions)
+    parts = np.zeros((len(groups), 1))
+
+    def work(g: int, thread: int) -> None:
+        scale = absolute + relative * np.abs(positions[groups[g]])
+        parts[g] = np.sum(np.square(values[groups[g]] / scale, dtype=np.float64))
+
+    sweep(work, len(groups))
+    return _root_mean(parts, positions)
+
+
+def mean_squares(positions: FloatArray, masses: Float64Array) -> Float64Array:
+    """Σ_i m_i θ_ij², shape (p,)."""
+    groups = _rows(positions)
+    parts = np.zeros((len(groups), positions.shape[1]))
+
+    def work(g: int, thread: int) -> None:
+        squares = np.square(positions[groups[g]], dtype=np.float64)
+        parts[g] = np.einsum("i,ij->j", masses[groups[g]], squares)
+
+    sweep(work, len(groups))
+    return add_in_order(parts)
+
+
+def _root_mean(parts: Float64Array, positions: FloatArray) -> float:
+    """Root of the sum of the parts over the number of all entries of all positions."""
+    entries = current().count(len(positions)) * positions.shape[1]
+    return float(np.sqrt(add_in_order(parts)[0] / entries))
+
+
+def _rows(positions: FloatArray) -> list[slice]:
+    """Groups of particles."""
+    return cut(len(positions), min(BLOCK, max(1, _LEAST // positions.shape[1])))
+
+
+def _numbers(positions: FloatArray) -> list[slice]:
+    """Groups of the numbers of particles, row after row."""
+    width = positions.shape[1]
+    return [slice(group.start * width, group.stop * width) for group in _rows(positions)]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
@@ -18,10 +17,18 @@ from typing import Any, Protocol
 import numpy as np
 
 from meanfield.errors import FileError
-from meanfield.layout import Header, extent, lay_out, read_slot, reserve
+from meanfield.layout import (
+    Checksums,
+    Header,
+    checksum,
+    extent,
+    lay_out,
+    read_state,
+    reserve,
+)
 from meanfield.typing import FloatArray
 
-__all__ = ["HDF5Store", "Header", "MemoryStore", "Store"]
+__all__ = ["HDF5Store", "Header", "MemoryStore", "Store", "write_failure"]
 
 # Seconds between two calls that push the bytes from the system's cache to the disk.
 _SYNC_INTERVAL = 1.0
@@ -125,7 +132,7 @@ class HDF5Store:
             raise FileError(f"there is no folder {self.path.absolute().parent} to write to")
         if self.path.is_dir():
             raise FileError(f"{self.path} is a folder, not a file")
-        self._file: Any = None
+        self.file: Any = None
         self._synced = monotonic()
         self._sequence = 0
 
@@ -147,14 +154,25 @@ class HDF5Store:
                 offsets = [extent(file[name]) for name in ("position", *header.scalars)]
             reserve(part, max(offsets))
             os.replace(part, self.path)
-            self._file = h5py.File(self.path, "r+")
+            self.file = h5py.File(self.path, "r+")
         except OSError as error:
             part.unlink(missing_ok=True)
             raise FileError(f"cannot write {self.path}: {_reason(error)}") from None
 
     @classmethod
-    def reopen(cls, path: str | Path) -> tuple[HDF5Store, Header, int, int, dict[str, Any]]:
+    def reopen(
+        cls,
+        path: str | Path,
+        share: slice = slice(None),
+        join: Callable[[Checksums], Checksums] = lambda sums: sums,
+    ) -> tuple[HDF5Store, Header, int, int, dict[str, Any]]:
         """Open the file of an unfinished run to continue it.
+
+        Parameters
+        ----------
+        path : path
+        share, join
+            As in `meanfield.layout.read_state`.
 
         Returns
         -------
@@ -176,26 +194,33 @@ class HDF5Store:
         store = cls(path, force=True)
         store.header = header
         try:
-            store._file = h5py.File(path, "r+")
+            store.file = h5py.File(path, "r+")
         except OSError as error:
             raise FileError(f"cannot continue {path}: {_reason(error)}") from None
-        slots = [read_slot(store._file, slot) for slot in ("0", "1")]
-        sound = [slot for slot in slots if slot is not None and slot[1] < committed]
-        if not sound:
+        state = read_state(store.file, committed, share, join)
+        if state is None:
             store.close()
             raise FileError(f"{path} holds no solver state to continue from; start it anew")
-        store._sequence, index, arrays = max(sound, key=lambda slot: slot[0])
-        store._file.attrs["status"], store._file.attrs["reason"] = "running", ""
+        store._sequence, index, arrays = state
+        store.file.attrs["status"], store.file.attrs["reason"] = "running", ""
         return store, header, committed, index, arrays
 
     def write_frame(
         self, index: int, time: float, positions: FloatArray, scalars: Mapping[str, float]
     ) -> None:
         """Write one frame, flush, and commit it by writing its time."""
-        file = self._file
 
         def write() -> None:
-            file["position"][index] = positions
+            self.file["position"][index] = positions
+
+        self._guarded(write)
+        self.commit(index, time, scalars)
+
+    def commit(self, index: int, time: float, scalars: Mapping[str, float]) -> None:
+        """Write the numbers of a frame whose positions are there; its time, last, commits it."""
+        file = self.file
+
+        def write() -> None:
             for name, value in scalars.items():
                 file[name][index] = value
             file.flush()
@@ -208,41 +233,53 @@ class HDF5Store:
 
     def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
         """Write the solver's state into the older of two slots."""
+        self.open_slot()
+        self.seal_slot(index, arrays, checksum(arrays))
+
+    def open_slot(self) -> str:
+        """Name of the older slot, which holds no sound state from now on."""
+        self._sequence += 1
+        name = f"state/{self._sequence % 2}"
 
         def write() -> None:
-            slot = self._file[f"state/{self._sequence % 2}"]
-            slot.attrs["sequence"] = 0
-            checksum = 0
-            for name in sorted(arrays):
-                array = np.array(arrays[name], order="C")
-                checksum = zlib.crc32(array.tobytes(), checksum)
-                slot[name][...] = array
-            slot.attrs["frame"], slot.attrs["checksum"] = index, checksum
-            self._file.flush()
+            self.file[name].attrs["sequence"] = 0
+            self.file.flush()
+
+        self._guarded(write)
+        return name
+
+    def seal_slot(self, index: int, arrays: Mapping[str, Any], sealed: int) -> None:
+        """Write arrays and numbers into the open slot and mark its state as sound."""
+
+        def write() -> None:
+            slot = self.file[f"state/{self._sequence % 2}"]
+            for name, value in arrays.items():
+                slot[name][...] = value
+            slot.attrs["frame"], slot.attrs["checksum"] = index, sealed
+            self.file.flush()
             slot.attrs["sequence"] = self._sequence
-            self._file.flush()
+            self.file.flush()
             self._sync()
 
-        self._sequence += 1
         self._guarded(write)
 
     def finish(self, status: str, reason: str = "") -> None:
         """Record status and reason; nothing is written to a file that was lost."""
-        if self._file is None:
+        if self.file is None:
             return
 
         def write() -> None:
-            self._file.attrs["status"], self._file.attrs["reason"] = status, reason
-            self._file.flush()
+            self.file.attrs["status"], self.file.attrs["reason"] = status, reason
+            self.file.flush()
             self._sync()
 
         self._guarded(write)
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self.file is not None:
+            self.file.close()
+            self.file = None
 
     def trajectory(self) -> Any:
         """Return the trajectory of the committed frames, read from the file."""
@@ -251,7 +288,7 @@ class HDF5Store:
         return Trajectory(FileSource(self.path))
 
     def _sync(self) -> None:
-        os.fsync(self._file.id.get_vfd_handle())
+        os.fsync(self.file.id.get_vfd_handle())
         self._synced = monotonic()
 
     def _guarded(self, write: Any) -> None:
@@ -259,16 +296,21 @@ class HDF5Store:
             write()
         except OSError as error:
             # Closing a file that cannot be flushed crashes the HDF5 library: let go of it.
-            lost, self._file = self._file, None
+            lost, self.file = self.file, None
             _abandoned.append(lost)
-            raise FileError(
-                f"cannot write to {self.path}: {_reason(error)}; the frames committed so far "
-                "are kept, and the run can be resumed"
-            ) from None
+            raise write_failure(self.path, error) from None
 
 
 # Files that failed to write; held so that nothing tries to close them.
 _abandoned: list[Any] = []
+
+
+def write_failure(path: Path, error: OSError) -> FileError:
+    """What to say of a file that gave out in the middle of a run."""
+    return FileError(
+        f"cannot write to {path}: {_reason(error)}; the frames committed so far "
+        "are kept, and the run can be resumed"
+    )
 
 
 def _reason(error: OSError) -> str:

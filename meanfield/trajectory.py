@@ -151,7 +151,8 @@ class FileSource:
                     described[part] = {name: file[part][name][()] for name in names}
             problem = problem_from_dict(described)
             particles, dim = file["position"].shape[1:]
-            masses = file["weight"][()] if "weight" in file else np.full(particles, 1 / particles)
+            equal = np.broadcast_to(1 / particles, particles)
+            masses = file["weight"][()] if "weight" in file else equal
             return Header(
                 problem=problem,
                 solver=solver_from_dict(json.loads(file.attrs["solver"])),
@@ -299,6 +300,11 @@ class Trajectory:
     def solver(self) -> Any:
         """The method, with its settings."""
         return self._header.solver
+
+    @property
+    def particles(self) -> int:
+        """Number N of particles."""
+        return self._header.particles
 
     @property
     def seed(self) -> int:

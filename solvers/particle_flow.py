@@ -13,7 +13,7 @@ from meanfield.measures import ParticleMeasure
 from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
-from meanfield.stages import combine, scaled_error
+from meanfield.stages import combine, scaled_error, scaled_size
 from meanfield.typing import Float64Array, FloatArray
 
 __all__ = ["FlowState", "ParticleFlow"]
@@ -91,6 +91,7 @@ class ParticleFlow:
     atol: float = 1e-8
     step: float | None = None
     name: ClassVar[str] = "particle-flow"
+    collective: ClassVar[bool] = True
     state_type: ClassVar[type[FlowState]] = FlowState
 
     def __post_init__(self) -> None:
@@ -142,7 +143,7 @@ class ParticleFlow:
         with np.errstate(over="ignore", invalid="ignore"):
             while state.time < t * (1.0 - 1e-13):
                 state = self._step(problem, state)
-        return state, ParticleMeasure(self._interpolate(state, t), state.masses)
+        return state, ParticleMeasure.trusted(self._interpolate(state, t), state.masses)
 
     def _step(self, problem: AnyProblem, state: FlowState) -> FlowState:
         """One attempt at a step, in the memory of the state."""
@@ -255,9 +256,8 @@ def _growth(error: float, last_error: float, order: int) -> float:
 
 def _first_step(positions: FloatArray, velocity: FloatArray, rtol: float, atol: float) -> float:
     """A first step over which no particle moves far (Hairer, Nørsett, Wanner, II.4)."""
-    scale = atol + rtol * np.abs(positions)
-    size = float(np.sqrt(np.mean(np.square(positions / scale, dtype=np.float64))))
-    speed = float(np.sqrt(np.mean(np.square(velocity / scale, dtype=np.float64))))
+    size = scaled_size(positions, positions, atol, rtol)
+    speed = scaled_size(velocity, positions, atol, rtol)
     return 1e-6 if min(size, speed) < 1e-5 else 0.01 * size / speed
 
 

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
-from torch_activations import TORCH
 
 from meanfield.activations import activations, clipped_linear, leaky_relu, linear_spline
 from meanfield.datasets import Dataset
@@ -19,6 +18,7 @@ from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.regularizers import Ridge
+from torch_activations import TORCH
 
 PARTICLES, POINTS, INPUTS = 7, 11, 2
 RIDGE, SCALE, THRESHOLD = Ridge(outer=0.3, inner=0.07), 2.0, 0.4

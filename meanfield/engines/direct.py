@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from meanfield.engines.engine import Covector
+from meanfield.engines.ensemble import BLOCK
 from meanfield.engines.threads import add_in_order, cut, sweep
 from meanfield.kernels import direct
 from meanfield.kernels.compilation import read_only
@@ -47,7 +48,7 @@ class DirectEngine:
     def load(self, inputs: Array) -> None:
         """Take data (n, d) in the place of those at hand."""
         self.points = tuple(read_only(np.ascontiguousarray(inputs.T, dtype=self.dtype)))
-        self._least = max(_BLOCK, _PAIRS // len(inputs))
+        self._least = max(_BLOCK, min(BLOCK, _PAIRS // len(inputs)))
 
     def outputs(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
         """Σ_i m_i Φ(x_j; θ_i) at every data point, shape (n, 1)."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from meanfield.engines.direct import DirectEngine
 from meanfield.engines.engine import Covector
+from meanfield.engines.ensemble import current
 from meanfield.engines.threads import add_in_order, cut, sweep
 from meanfield.kernels import sorted_data
 from meanfield.neurons import Neuron
@@ -141,7 +142,7 @@ class SortedEngine:
         height = self._reach * _largest(positions[:, self._columns[0]])
         if self.neuron.bias:
             height += _largest(positions[:, -1])
-        return height > _HIGHEST[self.dtype.itemsize]
+        return current().largest(height) > _HIGHEST[self.dtype.itemsize]
 
     def _groups(self, positions: FloatArray) -> list[slice]:
         return cut(len(positions), max(_LEAST, len(self.points)))

@@ -1,7 +1,8 @@
 """Work shared between threads so that the result has the same bits on any number.
 
-Particles are cut into groups whose sizes depend on their number only. Threads take
-groups in any order, each group writes its own slot, and slots are added in order.
+Particles are cut into groups whose sizes depend on the number of all particles only.
+Threads take groups in any order, each group writes its own slot, and slots are added in
+order, those of other processes included (see `meanfield.engines.ensemble`).
 BLAS is held at one thread, because its own splitting changes the rounding.
 """
 
@@ -15,12 +16,15 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
+from meanfield.engines.ensemble import block_size, current
+from meanfield.errors import InvalidInputError
 from meanfield.typing import Float64Array
 
 __all__ = ["add_in_order", "cut", "single_threaded_blas", "sweep", "thread_count"]
 
-# Enough for the cores of a large machine, few enough to be cheap to add up.
-_MOST_GROUPS = 64
+# Enough for the cores of a large machine, few enough to be cheap to add up. Blocks
+# bound the size of a group, for machines that are larger yet.
+_ENOUGH_GROUPS = 64
 
 
 def thread_count() -> int:
@@ -32,18 +36,35 @@ def thread_count() -> int:
 
 
 def cut(particles: int, least: int, unit: int = 1) -> list[slice]:
-    """Groups of at least `least` particles each, in multiples of `unit`; the last is smaller."""
-    size = max(least, -(-particles // _MOST_GROUPS))
-    size = -(-size // unit) * unit
-    return [slice(first, min(first + size, particles)) for first in range(0, particles, size)]
+    """Groups of at least `least` of the particles at hand, in multiples of `unit`.
+
+    The last group of a block is smaller.
+
+    Raises
+    ------
+    InvalidInputError
+        If the particles at hand are not whole blocks, or not the share of this process.
+    """
+    block = block_size(least)
+    everything = current().count(particles)
+    start = current().share(everything).start
+    if start % block:
+        raise InvalidInputError(
+            f"shares of particles must begin at multiples of {block}, got {start}; "
+            "take fewer data points or fewer processes"
+        )
+    size = max(least, -(-everything // _ENOUGH_GROUPS))
+    size = min(block, -(-size // unit) * unit)
+    return [
+        slice(first, min(first + size, left + block, particles))
+        for left in range(0, particles, block)
+        for first in range(left, min(left + block, particles), size)
+    ]
 
 
 def add_in_order(parts: Float64Array) -> Float64Array:
-    """Sum over the first axis, from first to last: the order in which bits agree."""
-    total: Float64Array = parts[0].copy()
-    for part in parts[1:]:
-        total += part
-    return total
+    """Sum over the first axis, from first to last, of the groups of all particles."""
+    return current().sum(parts)
 
 
 @cache

@@ -42,7 +42,9 @@ FORMS = list(itertools.product(["trained", "fixed"], [True, False]))
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("outer", "bias"), FORMS)
-@pytest.mark.parametrize("activation", [activations["relu"], activations["tanh"], CLIP, HAT], **NAMED)
+@pytest.mark.parametrize(
+    "activation", [activations["relu"], activations["tanh"], CLIP, HAT], **NAMED
+)
 def test_every_form_of_neuron_on_the_line(activation, outer, bias, dtype):
     neuron = Neuron(1, 1, activation, outer, bias)
     case = Case(neuron, particles=700, points=150, dtype=dtype)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from torch_activations import TORCH
 
 from dense import dense, split
 from engine_cases import CLIP, Case
 from meanfield.activations import activations
 from meanfield.kernels.linearised import add_tangents, write_hessian_products
 from meanfield.neurons import Neuron
+from torch_activations import TORCH
 
 ROWS, COLUMNS = 4, 5
 

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pair_formulas import dense_gradients
 from scipy.integrate import quad
 from scipy.special import erf
 
@@ -13,6 +12,7 @@ from meanfield.errors import InvalidInputError
 from meanfield.kernels.pairs import arcsine, pair_tile_shape
 from meanfield.neurons import Neuron
 from meanfield.pairs import PairEngine, require_closed_form
+from pair_formulas import dense_gradients
 
 ACTIVATIONS = ["erf", "relu"]
 

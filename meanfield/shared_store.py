@@ -1,0 +1,183 @@
+"""One HDF5 file that several ranks write: each its own particles, rank 0 all else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meanfield.engines.ensemble import current
+from meanfield.errors import FileError
+from meanfield.layout import Checksums, Header, checksum, particle_axis, read_state
+from meanfield.ranks import Ranks
+from meanfield.storage import HDF5Store, write_failure
+from meanfield.trajectory import FileSource, Trajectory
+from meanfield.typing import Array, FloatArray
+
+__all__ = ["SharedStore"]
+
+
+class SharedStore:
+    """The file of an `HDF5Store`, with the same contents, from arrays that ranks share.
+
+    Particles are written past the HDF5 library, at their places in the file, which has
+    its final size. They are on the disk, from every rank, before their frame counts.
+
+    Parameters
+    ----------
+    path : path
+    force : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    FileError
+        As for `HDF5Store`, on all ranks.
+    """
+
+    def __init__(self, path: str | Path, force: bool = False) -> None:
+        ranks = current()
+        assert isinstance(ranks, Ranks)
+        self.path, self._ranks = Path(path), ranks
+        self._store: Any = ranks.together(
+            lambda: HDF5Store(path, force) if ranks.rank == 0 else None
+        )
+        self._descriptor = -1
+        self._places: dict[str, int] = {}
+
+    def create(self, header: Header) -> None:
+        """Lay out the file for the particles of all ranks."""
+        whole = replace(
+            header,
+            particles=self._ranks.particles,
+            masses=np.broadcast_to(header.masses[0], self._ranks.particles),
+            state={name: self._stand_in(value) for name, value in header.state.items()},
+        )
+        self._ranks.first(lambda: self._store.create(whole))
+        self._open()
+
+    @classmethod
+    def reopen(cls, path: str | Path) -> tuple[SharedStore, Header, int, int, dict[str, Any]]:
+        """Open the file of an unfinished run, of any number of ranks, to continue it.
+
+        Returns
+        -------
+        store, header, committed, index, arrays
+            As from `HDF5Store.reopen`; the arrays are those of this rank's particles.
+
+        Raises
+        ------
+        FileError
+            As for `HDF5Store.reopen`.
+        """
+        import h5py
+
+        shared = cls(path, force=True)
+        ranks = shared._ranks
+        particles = ranks.share(ranks.particles)
+        if ranks.rank == 0:
+            shared._store, *found = HDF5Store.reopen(path, particles, shared._join)
+        else:
+            source = FileSource(Path(path))
+            with h5py.File(path, "r", locking=False) as file:
+                state = read_state(file, source.committed, particles, shared._join)
+            if state is None:
+                raise FileError(f"{path} holds no solver state to continue from; start it anew")
+            found = [source.header(), source.committed, *state[1:]]
+        shared._open()
+        return (shared, *found)  # type: ignore[return-value]
+
+    def write_frame(
+        self, index: int, time: float, positions: FloatArray, scalars: Mapping[str, float]
+    ) -> None:
+        """Write one frame; rank 0 commits it once all particles are there."""
+        self._ranks.together(lambda: self._write({"position": positions}, index))
+        self._ranks.first(lambda: self._store.commit(index, time, scalars))
+
+    def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
+        """Write the solver's state into the older of two slots."""
+        sealed = checksum(arrays, self._join)
+        slot = self._ranks.first(lambda: self._store.open_slot())
+        rows = {f"{slot}/{name}": value for name, value in arrays.items() if np.ndim(value)}
+        numbers = {name: value for name, value in arrays.items() if not np.ndim(value)}
+        self._ranks.together(lambda: self._write(rows))
+        self._ranks.first(lambda: self._store.seal_slot(index, numbers, sealed))
+
+    def finish(self, status: str, reason: str = "") -> None:
+        """Record status and reason."""
+        if self._ranks.rank == 0:
+            self._store.finish(status, reason)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        if self._ranks.rank == 0:
+            self._store.close()
+
+    def trajectory(self) -> Trajectory:
+        """Return the trajectory of the committed frames, once rank 0 has closed the file."""
+        return self._ranks.first(lambda: None) or Trajectory(FileSource(self.path))
+
+    def _open(self) -> None:
+        """Learn from rank 0 where arrays lie in the file."""
+        self._places = self._ranks.first(lambda: _places(self._store.file))
+        self._descriptor = self._ranks.together(lambda: _descriptor(self.path))
+
+    def _stand_in(self, value: Any) -> Any:
+        """An array of the size for all particles, without memory."""
+        if not np.ndim(value):
+            return value
+        shape = list(value.shape)
+        shape[particle_axis(value.ndim)] = self._ranks.particles
+        return np.broadcast_to(value.dtype.type(0), shape)
+
+    def _join(self, sums: Checksums) -> Checksums:
+        """Checksums of the blocks of all ranks from those of each."""
+        everyone = self._ranks.gather(sums)
+        return {name: [part for sums in everyone for part in sums[name]] for name in sums}
+
+    def _write(self, arrays: Mapping[str, Array], before: int = 0) -> None:
+        """Write this rank's rows of arrays (…, N, p) or (N,), `before` of them further on."""
+        particles = self._ranks.particles
+        first = self._ranks.share(particles).start
+        try:
+            for name, array in arrays.items():
+                axis = particle_axis(array.ndim)
+                rows = array.reshape(-1, *array.shape[axis:])
+                width = rows[0, :1].nbytes
+                for number, part in enumerate(rows, start=before):
+                    place = self._places[name] + (number * particles + first) * width
+                    _write_at(self._descriptor, np.ascontiguousarray(part), place)
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise write_failure(self.path, error) from None
+
+
+def _places(file: Any) -> dict[str, int]:
+    """Byte at which every array of particles begins, by name."""
+    names = ["position", *(f"state/{slot}/{n}" for slot in "01" for n in file[f"state/{slot}"])]
+    return {name: int(file[name].id.get_offset()) for name in names if file[name].ndim}
+
+
+def _descriptor(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY)
+    except OSError as error:
+        raise FileError(
+            f"{os.uname().nodename} cannot write to {path.absolute()}, which rank 0 has made "
+            f"({error.strerror}); it must lie in a folder that all ranks share"
+        ) from None
+
+
+def _write_at(descriptor: int, array: Array, place: int) -> None:
+    """Write all bytes of an array; the system may take them in several pieces."""
+    left = array.data.cast("B")
+    while left:
+        written = os.pwrite(descriptor, left, place)
+        left, place = left[written:], place + written
