@@ -25,9 +25,7 @@ class Sums:
     potentials: Float64Array
 
 
-def dense(
-    neuron: Neuron, positions: Array, masses: Array, inputs: Array, covector: Array
-) -> Sums:
+def dense(neuron: Neuron, positions: Array, masses: Array, inputs: Array, covector: Array) -> Sums:
     """Σ_i m_i Φ(x_j; θ_i), and Σ_j ⟨u_j, Φ(x_j; θ_i)⟩ with its gradient in θ_i."""
     a, w, b = split(neuron, positions)
     x, u = inputs.astype(np.float64), covector.astype(np.float64)
@@ -67,9 +65,7 @@ def bounds(
     jump = _jumps(neuron.activation, w @ x.T + b[:, None], size, crossing)
     wrong_value = rounding * wrong_value + crossing * jump * size
     wrong_slope = rounding * wrong_slope + jump
-    return _sums(
-        neuron, np.abs(a), masses, np.abs(x), np.abs(u), wrong_value, wrong_slope
-    )
+    return _sums(neuron, np.abs(a), masses, np.abs(x), np.abs(u), wrong_value, wrong_slope)
 
 
 def split(neuron: Neuron, positions: Array) -> tuple[Float64Array, Float64Array, Float64Array]:

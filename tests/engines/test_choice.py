@@ -34,7 +34,9 @@ def test_the_engine_of_a_neuron(neuron, name, dtype):
     assert engine.dtype == np.dtype(dtype)
 
 
-@pytest.mark.parametrize("neuron", [Neuron(1, 1, "relu"), Neuron(1, 1, "tanh"), Neuron(11, 1, "tanh")])
+@pytest.mark.parametrize(
+    "neuron", [Neuron(1, 1, "relu"), Neuron(1, 1, "tanh"), Neuron(11, 1, "tanh")]
+)
 def test_loaded_data_take_the_place_of_those_at_hand(neuron):
     first, second = Case(neuron, 30, points=7), Case(neuron, 30, points=90, seed=1)
     engine = choose_engine(neuron, first.inputs, "float64")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dense import dense
-from engine_cases import CLIP, DTYPES, HAT, KINKED, NAMED, ROUNDING, Case, assert_within, check
+from engine_cases import CLIP, DTYPES, HAT, NAMED, ROUNDING, Case, check
 from meanfield.activations import activations
 from meanfield.engines.sorted_data import SortedEngine
 from meanfield.neurons import Neuron

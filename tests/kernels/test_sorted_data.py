@@ -83,7 +83,9 @@ def test_numbers_of_few_digits_that_often_coincide(points, rows):
 
 
 def test_a_zero_inner_weight_of_either_sign_is_active_everywhere_or_nowhere():
-    bins, points, *_ = bins_of([-1.0, 1.0], [0.0, -0.0, 0.0, -0.0], [1.0, 1.0, 0.0, -1.0], [0.0], "f8")
+    bins, points, *_ = bins_of(
+        [-1.0, 1.0], [0.0, -0.0, 0.0, -0.0], [1.0, 1.0, 0.0, -1.0], [0.0], "f8"
+    )
     np.testing.assert_array_equal(bins[0], [0, 0, len(points), len(points)])
 
 
