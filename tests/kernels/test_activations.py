@@ -150,7 +150,7 @@ def test_derivatives_are_those_of_fifty_digit_differences(name):
         width, exact = mpmath.mpf(10) ** -17, EXACT[name]
         around = [[exact(x + q * width) for q in (-1, 0, 1)] for x in map(mpmath.mpf, z.tolist())]
         slopes = [float((right - left) / (2 * width)) for left, _, right in around]
-        curvatures = [float((low - 2 * m + r) / width**2) for low, m, r in around]
+        curvatures = [float((a - 2 * b + c) / width**2) for a, b, c in around]
     _, slope, curvature = jets(name, z)
     np.testing.assert_allclose(slope, slopes, rtol=2e-15, atol=1e-15)
     np.testing.assert_allclose(curvature, curvatures, rtol=5e-15, atol=2e-15)
