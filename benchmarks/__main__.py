@@ -7,7 +7,7 @@ import sys
 
 from benchmarks import report
 from benchmarks.calibration import calibrate
-from benchmarks.cases import select
+from benchmarks.cases import Case, select
 from benchmarks.harness import PEERS, Harness
 from benchmarks.quick import check_speed
 
@@ -21,7 +21,9 @@ def main() -> int:
         "--cases", default="*", metavar="A,B", help="families or names, as d1 or pair-*-float32"
     )
     parser.add_argument("--peers", default=",".join(PEERS), metavar="A,B", help=", ".join(PEERS))
-    parser.add_argument("--rounds", type=int, default=3, help="undisturbed rounds to aim at")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="undisturbed rounds to aim at; 0 checks results only"
+    )
     choices = parser.parse_args()
     if choices.quick:
         return check_speed()
@@ -32,12 +34,12 @@ def main() -> int:
     cases = select(choices.cases)
     if not cases:
         parser.error(f"no case matches {choices.cases!r}")
-    return compare(names, cases, choices.rounds)
+    return compare(Harness(names, choices.rounds), cases)
 
 
-def compare(names: list[str], cases: list, rounds: int) -> int:
+def compare(harness: Harness, cases: list[Case]) -> int:
     """Run all cases and write the report after each; 1 if a peer disagrees."""
-    rates, harness, rows = calibrate(), Harness(names, rounds), []
+    rates, rows = calibrate(), []
     print(report.describe_rates(rates), flush=True)
     for row in harness.run(cases):
         rows.append(row)

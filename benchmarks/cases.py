@@ -71,8 +71,15 @@ class Case:
 
     @property
     def flops(self) -> float:
-        """Useful operations of the four products of a step, 4 N n d."""
-        return 4.0 * self.particles * self.points * self.inputs
+        """Useful operations of a call: two products forth and two back for every pair."""
+        points = {"pair": self.particles + self.points, "sgd": self.batch}
+        pairs = self.particles * points.get(self.kind, self.points)
+        return 4.0 * pairs * self.inputs * self.steps
+
+    @property
+    def traffic(self) -> float:
+        """Bytes of a step that reads every particle twice and writes its velocity."""
+        return 3.0 * self.particles * (2 + self.inputs) * np.dtype(self.dtype).itemsize
 
 
 def _steps() -> list[Case]:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +29,9 @@ MOST_FOREIGN = 0.05
 MOST_REPEATS = 3
 _QUIET_SECONDS = 3.0
 _LOG = Path("build/benchmarks.log")
+
+#: Seconds of the calls of every variant.
+Times = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -174,12 +177,12 @@ class Harness:
 
     def _time(
         self, slots: list[tuple[str, str]], processes: dict[str, Process]
-    ) -> tuple[dict[str, list[float]], int, int]:
+    ) -> tuple[Times, int, int]:
         """Seconds of all calls, undisturbed if possible, and numbers of rounds of each kind."""
         pids = [os.getpid(), *(process.pid for process in processes.values())]
-        clean: list[dict[str, list[float]]] = []
-        disturbed: list[tuple[float, dict[str, list[float]]]] = []
-        while len(clean) < self.rounds and len(disturbed) <= MOST_REPEATS:
+        clean: list[Times] = []
+        disturbed: list[tuple[float, Times]] = []
+        while len(clean) < self.rounds and len(clean + disturbed) < self.rounds + MOST_REPEATS:
             quiet = wait_until_quiet(_QUIET_SECONDS)
             foreign = ForeignCPU(pids)
             turn = slots if (len(clean) + len(disturbed)) % 2 == 0 else slots[::-1]
@@ -198,39 +201,33 @@ def _time_slot(label: str, process: Process) -> list[float]:
     return list(reply["times"])
 
 
-def _join(
-    clean: list[dict[str, list[float]]],
-    disturbed: list[tuple[float, dict[str, list[float]]]],
-    rounds: int,
-) -> dict[str, list[float]]:
+def _join(clean: list[Times], disturbed: list[tuple[float, Times]], rounds: int) -> Times:
     """Calls of the clean rounds, filled up by the least disturbed ones."""
     fill = [times for _, times in sorted(disturbed, key=lambda pair: pair[0])]
     chosen = (clean + fill)[:rounds]
-    return {label: [t for times in chosen for t in times[label]] for label in chosen[0]}
+    labels = chosen[0] if chosen else ()
+    return {label: [t for times in chosen for t in times[label]] for label in labels}
 
 
 def _set_up(case: Case, name: str, process: Process) -> dict[str, Any]:
     """Variants of a peer by label, each with its errors against the exact answer."""
     with tempfile.TemporaryDirectory() as folder:
         variants = process.ask("setup", case=asdict(case), folder=folder)["variants"]
-        return {
-            f"{name}:{variant}": {
-                "peer": name,
-                "method": reply["method"],
-                **_check(case, reply["path"]),
-            }
-            for variant, reply in variants.items()
-        }
+        checked = {}
+        for variant, reply in variants.items():
+            with np.load(reply["path"]) as result:
+                verdict = check_result(case, result["outputs"], result["velocities"])
+            checked[f"{name}:{variant}"] = {"peer": name, "method": reply["method"], **verdict}
+        return checked
 
 
-def _check(case: Case, path: str) -> dict[str, Any]:
-    """Errors of outputs and velocities relative to their norms."""
-    exact = _exact(Case(**{**asdict(case), "dtype": "float64"}))
-    with np.load(path) as result:
-        outputs, velocities = result["outputs"], result["velocities"]
-    errors = [_relative(outputs, exact[0])] if exact[0].size else []
+def check_result(case: Case, outputs: np.ndarray, velocities: np.ndarray) -> dict[str, Any]:
+    """Largest error of outputs, v_a, v_w and v_b relative to their norms, and its verdict."""
+    exact_outputs, exact = _exact(replace(case, dtype="float64"))
+    errors = [_relative(outputs, exact_outputs)] if exact_outputs.size else []
     columns = (slice(0, 1), slice(1, 1 + case.inputs), slice(1 + case.inputs, None))
-    errors += [_relative(velocities[:, c], exact[1][:, c]) for c in columns[: 2 + case.biased]]
+    parts = columns if case.biased else columns[:2]
+    errors += [_relative(velocities[:, part], exact[:, part]) for part in parts]
     return {"error": max(errors), "agrees": bool(max(errors) <= tolerance(case))}
 
 

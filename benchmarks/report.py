@@ -40,9 +40,9 @@ def ratios(row: Row) -> tuple[float | None, float | None]:
 
 
 def peak_fraction(row: Row, rates: dict[str, float]) -> float | None:
-    """4Nnd operations a step against GEMM of the same precision; for steps only."""
+    """4Nnd operations a step against GEMM of the same precision; for steps that make them."""
     ours = seconds(row, "meanfield")
-    if ours is None or row["kind"] != "step":
+    if ours is None or row["kind"] != "step" or _engine(row) == "sorted":
         return None
     return case_of(row).flops / ours / (rates[f"gemm_{row['dtype']}"] * 1e9)
 
