@@ -183,11 +183,11 @@ def tolerance(case: Case) -> float:
     """Error allowed to outputs and velocities, relative to their norms.
 
     In float32 a few pairs lie on the other side of the kink of relu: a fraction of about
-    eps of them, each with a relative effect 1/sqrt(N n).
+    eps √d of them, as w·x is rounded, each with a relative effect 1/√(N n).
     """
     if case.dtype == "float64":
         return 1e-8 if case.kind == "pair" else 1e-11
     smooth = 1e-3 if case.kind == "sgd" else 1e-4 if case.kind == "pair" else 1e-5
     pairs = case.particles * case.points
-    kinks = 3.0 * np.sqrt(max(1.0 / pairs, np.finfo(np.float32).eps))
+    kinks = 3.0 * np.sqrt(max(1.0 / pairs, np.finfo(np.float32).eps * np.sqrt(case.inputs)))
     return smooth + (kinks if case.activation == "relu" else 0.0)

@@ -30,7 +30,8 @@ REFERENCES = {
     "sgd-d64-b32-tanh-float32": 1.0,
 }
 SLACK = 2.5
-_REPEATS = 7
+_LEAST_CALLS = 5
+_LEAST_SECONDS = 1.0
 _GEMM_SIZE = 768
 
 
@@ -65,9 +66,11 @@ def _measure(case: Case) -> tuple[float, bool]:
     agrees = check_result(case, *variant.arrays(variant.call()))["agrees"]
     work, amount = _equal_work(case, variant.method)
     work()
-    pairs = [(_seconds(variant.call), _seconds(work)) for _ in range(_REPEATS)]
-    ours, theirs = map(min, zip(*pairs, strict=True))
-    return ours / (theirs * amount), bool(agrees)
+    ours, theirs = [_seconds(variant.call)], [_seconds(work)]
+    while len(ours) < _LEAST_CALLS or sum(ours + theirs) < _LEAST_SECONDS:
+        ours.append(_seconds(variant.call))
+        theirs.append(_seconds(work))
+    return min(ours) / (min(theirs) * amount), bool(agrees)
 
 
 def _equal_work(case: Case, engine: str) -> tuple[Callable[[], object], float]:
