@@ -182,7 +182,8 @@ class Harness:
         pids = [os.getpid(), *(process.pid for process in processes.values())]
         clean: list[Times] = []
         disturbed: list[tuple[float, Times]] = []
-        while len(clean) < self.rounds and len(clean + disturbed) < self.rounds + MOST_REPEATS:
+        most = self.rounds + MOST_REPEATS
+        while len(clean) < self.rounds and len(clean) + len(disturbed) < most:
             quiet = wait_until_quiet(_QUIET_SECONDS)
             foreign = ForeignCPU(pids)
             turn = slots if (len(clean) + len(disturbed)) % 2 == 0 else slots[::-1]

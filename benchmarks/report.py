@@ -82,7 +82,7 @@ def progress(row: Row, done: int, total: int) -> str:
     errors = "".join(f"  {name}: {error}" for name, error in row["errors"].items())
     return (
         f"[{done}/{total}] {row['name']:<24} ms: {'  '.join(parts)}  R_user {_number(user)}  "
-        f"R_best {_number(best)}  {_rounds(row)}{warning}{errors}"
+        f"R_best {_number(best)}  error {_error(row)}  {_rounds(row)}{warning}{errors}"
     )
 
 

@@ -49,17 +49,17 @@ def relu_kernel(first, second):
 
 
 def prepare(case: Case) -> dict[str, Variant]:
+    if case.kind not in ("step", "pair"):
+        return {}
     inputs, targets, positions, teacher = map(jnp.asarray, draw(case).typed(case.dtype))
     moving = positions[:, 0], positions[:, 1 : 1 + case.inputs], positions[:, -1]
     if case.kind == "pair":
         differentiate = jax.jit(jax.grad(pair_risk), static_argnums=2)
         known = moving[:2], (teacher[:, 0], teacher[:, 1:]), case.activation
         return {"jax": variant(differentiate, known, lambda result: (np.empty(0), result))}
-    if case.kind == "step":
-        differentiate = jax.jit(jax.value_and_grad(risk, has_aux=True), static_argnums=3)
-        known = moving, inputs, targets[:, 0], case.activation
-        return {"jax": variant(differentiate, known, lambda result: (result[0][1], result[1]))}
-    return {}
+    differentiate = jax.jit(jax.value_and_grad(risk, has_aux=True), static_argnums=3)
+    known = moving, inputs, targets[:, 0], case.activation
+    return {"jax": variant(differentiate, known, lambda result: (result[0][1], result[1]))}
 
 
 def variant(differentiate, known, split) -> Variant:

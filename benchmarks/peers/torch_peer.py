@@ -95,6 +95,8 @@ def manual_descent(step, parameters, inputs, targets, case, indices):
 
 
 def prepare(case: Case) -> dict[str, Variant]:
+    if case.kind not in ("step", "pair", "sgd"):
+        return {}
     torch._dynamo.reset()
     inputs, targets, positions, teacher = map(torch.from_numpy, draw(case).typed(case.dtype))
     parts = positions[:, 0], positions[:, 1 : 1 + case.inputs], positions[:, -1]
@@ -103,10 +105,8 @@ def prepare(case: Case) -> dict[str, Variant]:
         return pair_variants(case, parameters[:2], (teacher[:, 0], teacher[:, 1:]))
     if case.kind == "step":
         return step_variants(case, (parameters, inputs, targets[:, 0], case.activation))
-    if case.kind == "sgd":
-        indices = torch.from_numpy(batches(case))
-        return descent_variants((parameters, inputs, targets[:, 0], case, indices))
-    return {}
+    indices = torch.from_numpy(batches(case))
+    return descent_variants((parameters, inputs, targets[:, 0], case, indices))
 
 
 def step_variants(case, known):
