@@ -186,8 +186,9 @@ def tolerance(case: Case) -> float:
     eps √d of them, as w·x is rounded, each with a relative effect 1/√(N n).
     """
     if case.dtype == "float64":
-        return 1e-8 if case.kind == "pair" else 1e-11
-    smooth = 1e-3 if case.kind == "sgd" else 1e-4 if case.kind == "pair" else 1e-5
+        return 1e-11
+    smooth = 1e-3 if case.kind == "sgd" else 1e-5
+    if case.activation != "relu" or case.kind == "pair":
+        return smooth
     pairs = case.particles * case.points
-    kinks = 3.0 * np.sqrt(max(1.0 / pairs, np.finfo(np.float32).eps * np.sqrt(case.inputs)))
-    return smooth + (kinks if case.activation == "relu" else 0.0)
+    return smooth + 3.0 * np.sqrt(max(1.0 / pairs, np.finfo(np.float32).eps * case.inputs**0.5))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case
-from benchmarks.goals import Goal, goal_of
+from benchmarks.goals import goal_of
 from benchmarks.harness import Harness
 from benchmarks.machine import blas_kernel, processor
 
