@@ -4,10 +4,10 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN = .venv/bin
 STAMP = .venv/.installed
 
-.PHONY: help install demo test lint types examples bench wheel clean
+.PHONY: help install demo test lint types examples bench bench-quick wheel clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(STAMP)  ## build the environment .venv
 
@@ -40,11 +40,19 @@ types: install  ## static types
 examples: install  ## run the examples of README.md
 	$(BIN)/python -m pytest -q tests/test_readme.py
 
-bench: install  ## time one step against NumPy, as ratios
-	$(BIN)/python benchmarks/step.py
+bench: install .venv-bench/.installed  ## time meanfield against PyTorch, JAX and NumPy
+	BENCH_PYTHON_JAX=.venv-bench/bin/python $(BIN)/python -m benchmarks
+
+.venv-bench/.installed:
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check jax==0.10.2
+	@touch $@
+
+bench-quick: install  ## check the speed of meanfield alone, on one thread
+	$(BIN)/python -m benchmarks --quick
 
 wheel: install  ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## remove what the other targets made
-	rm -rf .venv build dist demo *.egg-info
+	rm -rf .venv .venv-bench build dist demo *.egg-info

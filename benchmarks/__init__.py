@@ -1,0 +1,1 @@
+"""Speed against peers: everything is timed in one run and checked against float64."""
