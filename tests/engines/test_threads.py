@@ -18,6 +18,7 @@ from meanfield.activations import activations
 from meanfield.engines import direct, sorted_data, threads, tiled
 from meanfield.engines.direct import DirectEngine
 from meanfield.engines.sorted_data import SortedEngine
+from meanfield.engines.ensemble import block_size
 from meanfield.engines.threads import cut, single_threaded_blas, sweep, thread_count
 from meanfield.engines.tiled import TiledEngine, tile_shape
 from meanfield.measures import ParticleMeasure
@@ -107,12 +108,19 @@ def test_stages_are_added_with_the_same_bits_in_groups(monkeypatch, particles, r
 @pytest.mark.parametrize("particles", [1, 511, 512, 513, 10_000, 1_000_003])
 def test_groups_cover_every_particle_once_in_whole_units(particles, least, unit):
     groups = cut(particles, least, unit)
-    assert 1 <= len(groups) <= 64
+    blocks = -(-particles // block_size(least))
+    assert 1 <= len(groups) <= 64 + 2 * blocks
     assert groups[0].start == 0 and groups[-1].stop == particles
     assert all(one.stop == other.start for one, other in itertools.pairwise(groups))
     sizes = [group.stop - group.start for group in groups]
-    assert all(size % unit == 0 and size >= least for size in sizes[:-1])
-    assert sizes[-1] >= 1
+    ends_block = [group.stop % block_size(least) == 0 for group in groups]
+    whole = [size for size, ends in zip(sizes[:-1], ends_block, strict=False) if not ends]
+    assert all(size % unit == 0 and size >= least for size in whole)
+    assert all(
+        group.start // block_size(least) == (group.stop - 1) // block_size(least)
+        for group in groups
+    )
+    assert min(sizes) >= 1
 
 
 @pytest.mark.parametrize("itemsize", [4, 8])

@@ -209,14 +209,16 @@ def test_single_precision_is_the_rounded_double(name):
     value, slope, curvature = jets(name, z)
     exact_value, exact_slope, exact_curvature = jets(name, wide)
     # 4 ulp of float32, in Gaussian tails of the argument's square. Interpolation rounds on
-    # the scale of its heights and of its lines, differences of numbers of size one on theirs.
+    # the scale of its heights and of its lines, differences of numbers of size one on theirs:
+    # the slope 1 - σ² with twice the error of σ, the curvature -2 σ (1 - σ²) with four times.
+    # Values below 1e-29 may be cut to 0.
     ulps = 4 * 2.0**-23
     relative = ulps * (1 + wide**2)
-    scale = 3.0 if name in ("clipped_linear", "linear_spline") else 1e-30
+    scale = 3.0 if name in ("clipped_linear", "linear_spline") else 1e-22
     assert (np.abs(value - exact_value) <= relative * np.abs(exact_value) + ulps * scale).all()
-    assert (np.abs(slope - exact_slope) <= relative * np.abs(exact_slope) + ulps).all()
+    assert (np.abs(slope - exact_slope) <= relative * np.abs(exact_slope) + 2 * ulps).all()
     error = np.abs(curvature - exact_curvature)
-    assert (error <= relative * np.abs(exact_curvature) + ulps).all()
+    assert (error <= relative * np.abs(exact_curvature) + 4 * ulps).all()
 
 
 @pytest.mark.parametrize(
