@@ -19,6 +19,8 @@ __all__ = ["SortedEngine"]
 
 # Particles that make a group worth a call; at least as many as there are bins to clear.
 _LEAST = 8192
+# With fewer points, neighbouring particles often meet in one bin.
+_CROWDED = 1000
 # Cells of the table that finds a particle's place among the data; 256 KiB.
 _MOST_CELLS = 65536
 # Never more cells than numbers that float32 counts without rounding.
@@ -72,7 +74,8 @@ class SortedEngine:
         with self._lock:
             groups = self._groups(positions)
             bins = self._room(len(positions))
-            lines = np.zeros((len(groups), 2, 2 * (len(self.points) + 1), 2))
+            copies = 2 if len(self.points) < _CROWDED else 1
+            lines = np.zeros((len(groups), copies, 2 * (len(self.points) + 1), 2))
             totals = np.zeros((len(groups), 2))
 
             def work(g: int, thread: int) -> None:
@@ -145,7 +148,9 @@ class SortedEngine:
         return current().largest(height) > _HIGHEST[self.dtype.itemsize]
 
     def _groups(self, positions: FloatArray) -> list[slice]:
-        return cut(len(positions), max(_LEAST, len(self.points)))
+        particles = current().count(len(positions))
+        least = min(max(_LEAST, particles // 8), 2 * _LEAST)
+        return cut(len(positions), max(least, len(self.points)))
 
     def _room(self, particles: int) -> Array:
         if self._bins.shape[1] != particles:

@@ -10,9 +10,12 @@ bins. No difference of large sums is ever formed, so inactive neurons add exactl
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from meanfield.kernels.compilation import kernel, part, widest_vectors
+import numpy as np
+from numba.core import types
+
+from meanfield.kernels.compilation import inlined, kernel, part, widest_vectors
 
 __all__ = [
     "accumulate",
@@ -27,82 +30,98 @@ __all__ = [
 _CHUNK = 512
 
 
+def bits_of(numbers: Any) -> Any:
+    """The same memory as integers, and the bits of an integer that are not its sign."""
+    raise NotImplementedError("for compiled code")
+
+
+@inlined(bits_of)
+def _bits_of(numbers):
+    if numbers.dtype == types.float32:
+        return lambda numbers: (numbers.view(np.int32), np.int32(0x7FFFFFFF))
+    return lambda numbers: (numbers.view(np.int64), np.int64(0x7FFFFFFFFFFFFFFF))
+
+
 @part
-def _breakpoints(positions, outer, bias, knot, limit, t, rising):
-    """Points x where w x + b crosses a knot, beyond all data if w = 0; whether w >= 0."""
+def _breakpoints(positions, outer, bias, knot, start, inverse_width, top, t, cells, falling):
+    """Points x where w x + b crosses a knot, beyond all data if w = 0, and their cells.
+
+    `falling` tells where w < 0.
+    """
     widest_vectors()
     number = type(knot)
     last = positions.shape[1] - 1
+    limit = number(np.finfo(t.dtype).max)
     for i in range(t.size):
         w = positions[i, outer]
         height = (positions[i, last] if bias else number(0.0)) - knot
-        rising[i] = w >= number(0.0)
         never = -limit if height > number(0.0) else limit
         here = never if w == number(0.0) else -height / w
         here = limit if here > limit else here
-        t[i] = -limit if here < -limit else here
-
-
-@part
-def _look_up(t, start, inverse_width, cells, found):
-    """How many points lie in cells before that of t."""
-    widest_vectors()
-    number = type(start)
-    top = number(cells.size - 1)
-    for i in range(t.size):
-        cell = (t[i] - start) * inverse_width
+        here = -limit if here < -limit else here
+        cell = (here - start) * inverse_width
         cell = cell if cell > number(0.0) else number(0.0)
-        found[i] = np.int32(top if cell > top else cell)
-    for i in range(t.size):
-        found[i] = cells[np.uint32(found[i])]
+        t[i] = here
+        cells[i] = np.int32(top if cell > top else cell)
+        falling[i] = np.int32(1) if w < number(0.0) else np.int32(0)
 
 
 @part
-def _advance(points, t, rising, stride, found):
-    """Skip `stride` points where all of them are before t (or at it, if w >= 0)."""
-    for i in range(t.size):
-        x = points[np.uint32(found[i] + stride - np.int32(1))]
-        before = (x < t[i]) | ((x == t[i]) & (rising[i] != 0))
-        found[i] += stride if before else np.int32(0)
+def _include_ties(falling, bits, magnitude):
+    """The next larger number where w >= 0: then x <= t is x < t. `bits` are those of t."""
+    widest_vectors()
+    integer = type(bits[0])
+    for i in range(bits.size):
+        up = bits[i] + (integer(1) if bits[i] >= 0 else integer(-1))
+        up = integer(1) if bits[i] & magnitude == 0 else up
+        bits[i] = bits[i] if falling[i] else up
 
 
 @kernel
-def find_bins(positions, outer, bias, knots, points, start, inverse_width, cells, steps, bins):
+def find_bins(positions, outer, bias, knots, points, start, inverse_width, before, steps, bins):
     """Write the bin of every particle and knot into `bins` (q, N).
 
-    `points` are the sorted data, padded with infinity; `cells` (M,) tells how many lie
+    `points` are the sorted data, padded with infinity; `before` (M,) tells how many lie
     in cells of equal width before each; `steps` halvings search inside a cell. A bin
     is the number of points before the breakpoint, plus n + 1 if w < 0.
     """
-    limit = type(start)(np.finfo(points.dtype).max)
+    top = type(start)(before.size - 1)
     count = np.int32(points.size - (1 << steps) + 1)
-    buffer, flags = np.empty(_CHUNK, points.dtype), np.empty(_CHUNK, np.uint8)
+    t_buffer = np.empty(_CHUNK, points.dtype)
+    cell_buffer, falling_buffer = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.int32)
     for q in range(knots.size):
         for first in range(0, positions.shape[0], _CHUNK):
             found = bins[q, first : first + _CHUNK]
-            t, rising = buffer[: found.size], flags[: found.size]
+            size = found.size
+            t, cells, falling = t_buffer[:size], cell_buffer[:size], falling_buffer[:size]
             chunk = positions[first : first + _CHUNK]
-            _breakpoints(chunk, outer, bias, knots[q], limit, t, rising)
-            _look_up(t, start, inverse_width, cells, found)
-            for step in range(steps - 1, -1, -1):
-                _advance(points, t, rising, np.int32(1 << step), found)
-            for i in range(t.size):
-                found[i] += np.int32(0) if rising[i] else count
+            _breakpoints(
+                chunk, outer, bias, knots[q], start, inverse_width, top, t, cells, falling
+            )
+            _include_ties(falling, *bits_of(t))
+            for i in range(size):
+                place = before[np.uint32(cells[i])]
+                for step in range(steps - 1, -1, -1):
+                    stride = np.int32(1) << np.int32(step)
+                    # Not a choice, which the processor would have to guess.
+                    place += stride * np.int32(points[np.uint32(place + stride - 1)] < t[i])
+                found[i] = place + falling[i] * count
 
 
 @kernel
 def add_lines(positions, masses, outer, bias, knots, jumps, constant, slope, bins, lines, totals):
-    """Add slope and height of each particle's lines to `lines` (2, 2 (n + 1), 2), float64.
+    """Add slope and height of each particle's lines to `lines` (c, 2 (n + 1), 2), float64.
 
-    Two copies take turns, so that neighbours seldom wait for the same bin. The part
-    c_0 + c_1 z goes to `totals` (2,).
+    The c copies, 1 or 2, take turns, so that neighbours seldom wait for the same bin.
+    The part c_0 + c_1 z goes to `totals` (2,).
     """
     last = positions.shape[1] - 1
+    turn = lines.shape[0] - 1
     for q in range(knots.size):
         for i in range(positions.shape[0]):
             factor = masses[i] * (float(positions[i, 0]) if outer else 1.0) * jumps[q]
             height = (float(positions[i, last]) if bias else 0.0) - knots[q]
-            line = lines[i & 1, bins[q, i]]
+            line = lines[i & turn, bins[q, i]]
             line[0] += factor * positions[i, outer]
             line[1] += factor * height
     if constant != 0.0 or slope != 0.0:
