@@ -17,8 +17,9 @@ from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["SortedEngine"]
 
-# Particles that make a group worth a call; at least as many as there are bins to clear.
-_LEAST = 8192
+# Particles whose work takes longer than to wake a thread; at least as many as there are
+# bins to clear.
+_LEAST = 24576
 # With fewer points, neighbouring particles often meet in one bin.
 _CROWDED = 1000
 # Cells of the table that finds a particle's place among the data; 256 KiB.
@@ -148,9 +149,7 @@ class SortedEngine:
         return current().largest(height) > _HIGHEST[self.dtype.itemsize]
 
     def _groups(self, positions: FloatArray) -> list[slice]:
-        particles = current().count(len(positions))
-        least = min(max(_LEAST, particles // 8), 2 * _LEAST)
-        return cut(len(positions), max(least, len(self.points)))
+        return cut(len(positions), max(_LEAST, len(self.points)))
 
     def _room(self, particles: int) -> Array:
         if self._bins.shape[1] != particles:
