@@ -182,13 +182,15 @@ def batches(case: Case) -> np.ndarray:
 def tolerance(case: Case) -> float:
     """Error allowed to outputs and velocities, relative to their norms.
 
-    In float32 a few pairs lie on the other side of the kink of relu: a fraction of about
-    eps √d of them, as w·x is rounded, each with a relative effect 1/√(N n).
+    Peers that add up N numbers in float32 lose up to eps √N. A few pairs lie on the other
+    side of the kink of relu in float32: a fraction of about eps √d of them, as w·x is
+    rounded, each with a relative effect 1/√(N n).
     """
     if case.dtype == "float64":
         return 1e-11
-    smooth = 1e-3 if case.kind == "sgd" else 1e-5
+    eps = float(np.finfo(np.float32).eps)
+    smooth = 1e-3 if case.kind == "sgd" else 1e-5 + eps * case.particles**0.5
     if case.activation != "relu" or case.kind == "pair":
         return smooth
     pairs = case.particles * case.points
-    return smooth + 3.0 * np.sqrt(max(1.0 / pairs, np.finfo(np.float32).eps * case.inputs**0.5))
+    return smooth + 3.0 * max(1.0 / pairs, eps * case.inputs**0.5) ** 0.5
