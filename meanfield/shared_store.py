@@ -12,10 +12,11 @@ import numpy as np
 
 from meanfield.engines.ensemble import current
 from meanfield.errors import FileError
+from meanfield.frames import FileSource
 from meanfield.layout import Checksums, Header, checksum, particle_axis, read_state
 from meanfield.ranks import Ranks
 from meanfield.storage import HDF5Store, write_failure
-from meanfield.trajectory import FileSource, Trajectory
+from meanfield.trajectory import Trajectory
 from meanfield.typing import Array, FloatArray
 
 __all__ = ["SharedStore"]

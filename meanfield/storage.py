@@ -100,7 +100,8 @@ class MemoryStore:
 
     def trajectory(self) -> Any:
         """Return the trajectory of the committed frames."""
-        from meanfield.trajectory import MemorySource, Trajectory
+        from meanfield.frames import MemorySource
+        from meanfield.trajectory import Trajectory
 
         return Trajectory(MemorySource(self))
 
@@ -187,7 +188,7 @@ class HDF5Store:
         """
         import h5py
 
-        from meanfield.trajectory import FileSource
+        from meanfield.frames import FileSource
 
         source = FileSource(Path(path))
         header, committed = source.header(), source.committed
@@ -283,7 +284,8 @@ class HDF5Store:
 
     def trajectory(self) -> Any:
         """Return the trajectory of the committed frames, read from the file."""
-        from meanfield.trajectory import FileSource, Trajectory
+        from meanfield.frames import FileSource
+        from meanfield.trajectory import Trajectory
 
         return Trajectory(FileSource(self.path))
 

@@ -68,20 +68,24 @@ def _forward(activation, tile, masses, outer, bias, inputs, values, slopes, outp
 
 
 @reordering_part
-def _backward(tile, outer, bias, inputs, covector, values, slopes, gradient):
-    """Write the gradient (p, C) of a tile; `covector` is (B, k). `slopes` are used up."""
+def _backward(tile, outer, bias, inputs, covector, values, slopes, pulls, gradient):
+    """Write the gradient (p, C) of a tile; `covector` is (B, k), `pulls` room for (C,).
+
+    `slopes` are used up.
+    """
     widest_vectors()
-    number = type(tile[0, 0])
     last, width = tile.shape[0] - 1, inputs.shape[1]
     gradient[:] = 0.0
     for b in range(inputs.shape[0]):
         slope, sigma = slopes[b], values[b]
         if outer:
+            pulls[:] = 0.0
+            for c in range(outer):
+                u, weights = covector[b, c], tile[c]
+                for i in range(pulls.size):
+                    pulls[i] += u * weights[i]
             for i in range(slope.size):
-                pull = number(0.0)
-                for c in range(outer):
-                    pull += covector[b, c] * tile[c, i]
-                slope[i] *= pull
+                slope[i] *= pulls[i]
         else:
             u = covector[b, 0]
             for i in range(slope.size):
@@ -140,6 +144,7 @@ def sgd_steps(
     derivatives = np.empty_like(outputs)
     covector = np.empty(outputs.shape, tiles.dtype)
     gradient = np.empty(tiles.shape[1:], tiles.dtype)
+    pulls = np.empty(tiles.shape[2], tiles.dtype)
     for s in range(inputs.shape[0]):
         outputs[:] = 0.0
         for g in range(tiles.shape[0]):
@@ -153,5 +158,7 @@ def sgd_steps(
             for c in range(outputs.shape[1]):
                 covector[b, c] = factors[s, b] * derivatives[b, c] / scale
         for g in range(tiles.shape[0]):
-            _backward(tiles[g], outer, bias, inputs[s], covector, values[g], slopes[g], gradient)
+            _backward(
+                tiles[g], outer, bias, inputs[s], covector, values[g], slopes[g], pulls, gradient
+            )
             _update(tiles[g], momenta[g], gradient, step, momentum, ridge)

@@ -95,9 +95,7 @@ def find_bins(positions, outer, bias, knots, points, start, inverse_width, befor
             size = found.size
             t, cells, falling = t_buffer[:size], cell_buffer[:size], falling_buffer[:size]
             chunk = positions[first : first + _CHUNK]
-            _breakpoints(
-                chunk, outer, bias, knots[q], start, inverse_width, top, t, cells, falling
-            )
+            _breakpoints(chunk, outer, bias, knots[q], start, inverse_width, top, t, cells, falling)
             _include_ties(falling, *bits_of(t))
             for i in range(size):
                 place = before[np.uint32(cells[i])]

@@ -17,8 +17,8 @@ from meanfield import stages
 from meanfield.activations import activations
 from meanfield.engines import direct, sorted_data, threads, tiled
 from meanfield.engines.direct import DirectEngine
-from meanfield.engines.sorted_data import SortedEngine
 from meanfield.engines.ensemble import block_size
+from meanfield.engines.sorted_data import SortedEngine
 from meanfield.engines.threads import cut, single_threaded_blas, sweep, thread_count
 from meanfield.engines.tiled import TiledEngine, tile_shape
 from meanfield.measures import ParticleMeasure

@@ -1,0 +1,202 @@
+"""Frames of a run, where they are: in memory or in a file that may still be growing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from meanfield.errors import FileError, InvalidInputError
+from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
+from meanfield.problems import problem_from_dict
+from meanfield.solver import solver_from_dict
+from meanfield.typing import Float64Array, FloatArray
+
+if TYPE_CHECKING:
+    from meanfield.storage import MemoryStore
+
+__all__ = ["FileSource", "MemorySource", "Source"]
+
+
+class Source(Protocol):
+    """Where a trajectory reads from."""
+
+    path: Path | None
+    created: str
+    versions: dict[str, str]
+
+    @property
+    def engine(self) -> str:
+        """How sums over particles and data were formed."""
+        ...
+
+    @property
+    def committed(self) -> int:
+        """Number of committed frames."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """How the run ended, or that it is running."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it ended so."""
+        ...
+
+    def header(self) -> Header:
+        """What the run is."""
+        ...
+
+    def positions(self, index: int) -> FloatArray:
+        """Particles of one frame."""
+        ...
+
+    def scalars(self) -> dict[str, Float64Array]:
+        """Variables with one number a frame, of the committed frames."""
+        ...
+
+
+class MemorySource:
+    """The frames of a `MemoryStore`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.path: Path | None = None
+        self.created = ""
+        self.versions: dict[str, str] = {}
+
+    @property
+    def engine(self) -> str:
+        """How sums over particles and data were formed."""
+        header = self.header()
+        return header.problem.engine_name(header.dtype)
+
+    @property
+    def committed(self) -> int:
+        """Number of committed frames."""
+        return self._store.committed
+
+    @property
+    def status(self) -> str:
+        """How the run ended."""
+        return self._store.status
+
+    @property
+    def reason(self) -> str:
+        """Why it ended so."""
+        return self._store.reason
+
+    def header(self) -> Header:
+        """What the run is."""
+        assert self._store.header is not None
+        return self._store.header
+
+    def positions(self, index: int) -> FloatArray:
+        """Particles of one frame."""
+        return np.asarray(self._store.positions[index])
+
+    def scalars(self) -> dict[str, Float64Array]:
+        """Variables with one number a frame, of the committed frames."""
+        return {name: values[: self.committed] for name, values in self._store.scalars.items()}
+
+
+class FileSource:
+    """The committed frames of a file, which may still be growing.
+
+    Parameters
+    ----------
+    path : path
+
+    Raises
+    ------
+    FileError
+        If the file is missing, not HDF5, not ours, newer than this package, or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Path | None = path
+        with _reading(path) as file:
+            if file.attrs.get("format") != FORMAT:
+                raise FileError(f"{path} is an HDF5 file, but not a trajectory of this package")
+            if int(file.attrs["format_version"]) > FORMAT_VERSION:
+                raise FileError(
+                    f"{path} has format version {file.attrs['format_version']}, and this package "
+                    f"reads up to {FORMAT_VERSION}; install a newer meanfield-flow"
+                )
+            times = file["time"][()]
+            self.committed = int(np.argmin(np.append(np.isfinite(times), False)))
+            self.status, self.reason = str(file.attrs["status"]), str(file.attrs["reason"])
+            self.engine = str(file.attrs.get("engine", "tiled"))
+            self.created = str(file.attrs["created"])
+            self.versions: dict[str, str] = json.loads(file.attrs["versions"])
+
+    def header(self) -> Header:
+        """What the run is, rebuilt from the file."""
+        assert self.path is not None
+        with _reading(self.path) as file:
+            described = json.loads(file.attrs["problem"])
+            for part, names in PROBLEM_ARRAYS.items():
+                if part in file:
+                    described[part] = {name: file[part][name][()] for name in names}
+            problem = problem_from_dict(described)
+            particles, dim = file["position"].shape[1:]
+            equal = np.broadcast_to(1 / particles, particles)
+            masses = file["weight"][()] if "weight" in file else equal
+            return Header(
+                problem=problem,
+                solver=solver_from_dict(json.loads(file.attrs["solver"])),
+                seed=int(file.attrs["seed"]),
+                times=file["save_time"][()],
+                masses=masses,
+                particles=particles,
+                dim=dim,
+                dtype=file["position"].dtype.name,
+                observables=tuple(
+                    name for name in _scalar_names(file) if name not in ("risk", "energy")
+                ),
+            )
+
+    def positions(self, index: int) -> FloatArray:
+        """Particles of one frame; only its bytes are read."""
+        assert self.path is not None
+        with _reading(self.path) as file:
+            return np.asarray(file["position"][index])
+
+    def scalars(self) -> dict[str, Float64Array]:
+        """Variables with one number a frame, of the committed frames."""
+        assert self.path is not None
+        with _reading(self.path) as file:
+            return {name: file[name][: self.committed] for name in _scalar_names(file)}
+
+
+def _scalar_names(file: Any) -> list[str]:
+    """Names of the per-frame variables in the order of their creation: risk, energy first."""
+    bare = {"time", "save_time", "particle", "parameter", "position", "weight", "state"}
+    found = [name for name in file if name not in bare and name not in PROBLEM_ARRAYS]
+    return [name for name in ("risk", "energy") if name in found] + [
+        name for name in found if name not in ("risk", "energy")
+    ]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    """Open for reading without the lock that a running simulation holds."""
+    import h5py
+
+    if not path.is_file():
+        raise FileError(f"there is no file {path}")
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except FileError:
+        raise
+    except (OSError, KeyError, ValueError, RuntimeError, AttributeError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise FileError(f"{path} is not a readable trajectory: {error}") from None
