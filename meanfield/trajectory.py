@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from meanfield.errors import InvalidInputError
 from meanfield.frames import FileSource, Source
 from meanfield.layout import Header
 from meanfield.measures import ParticleMeasure
