@@ -199,13 +199,16 @@ def _measure(positions: FloatArray, particles: int) -> ParticleMeasure:
     return ParticleMeasure.trusted(positions, np.full(len(positions), 1.0 / particles))
 
 
-def _check_draw(particles: int, seed: int, sampling: str, dtype: str) -> None:
+def _check_draw(particles: int, seed: int, sampling: str, dtype: Any) -> str:
+    """The name of the dtype, which may come as NumPy's own type."""
     as_count("particles", particles)
     as_count("seed", seed, least=0)
     if sampling not in ("iid", "sobol"):
         raise unknown_name("sampling", sampling, ("iid", "sobol"))
-    if dtype not in ("float32", "float64"):
-        raise unknown_name("dtype", dtype, ("float32", "float64"))
+    name = str(getattr(dtype, "__name__", dtype))
+    if name not in ("float32", "float64"):
+        raise unknown_name("dtype", name, ("float32", "float64"))
+    return name
 
 
 def _tuple(name: str, value: Any, dim: int) -> float | tuple[float, ...]:
@@ -253,7 +256,7 @@ class Gaussian:
         self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
     ) -> ParticleMeasure:
         """Draw particles; see `InitialLaw.sample`."""
-        _check_draw(particles, seed, sampling, dtype)
+        dtype = _check_draw(particles, seed, sampling, dtype)
         mean, std = np.asarray(self.mean), np.asarray(self.std)
         stream = normals(self.dim, seed, sampling)
         rows = draw(stream, lambda row: mean + std * row, particles, self.dim, dtype)
@@ -299,7 +302,7 @@ class Sphere:
         self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
     ) -> ParticleMeasure:
         """Draw particles; see `InitialLaw.sample`."""
-        _check_draw(particles, seed, sampling, dtype)
+        dtype = _check_draw(particles, seed, sampling, dtype)
 
         def place(row: Float64Array) -> Float64Array:
             return np.asarray(self.radius * (row / np.linalg.norm(row, axis=1, keepdims=True)))
@@ -350,7 +353,7 @@ class Box:
         self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
     ) -> ParticleMeasure:
         """Draw particles; see `InitialLaw.sample`."""
-        _check_draw(particles, seed, sampling, dtype)
+        dtype = _check_draw(particles, seed, sampling, dtype)
         lower, width = np.asarray(self.lower), np.asarray(self.upper) - np.asarray(self.lower)
         stream = uniforms(self.dim, seed, sampling)
         rows = draw(stream, lambda row: lower + width * row, particles, self.dim, dtype)
