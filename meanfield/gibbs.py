@@ -43,8 +43,8 @@ class Gibbs:
     covector : (n, k) array
         u, so that μ* ∝ exp(−(Σ_j ⟨u_j, Φ(x_j; ·)⟩ + V)/τ).
     effective_nodes : float
-        (Σ m)² / Σ m² of the masses relative to the volumes: how many nodes, or cells, of
-        equal mass would be as good. Few of them mean an inaccurate integral.
+        1/Σ m² of the masses: how many nodes, or cells, of equal mass would be as good. Few of
+        them mean inaccurate integrals.
     """
 
     measure: Measure
@@ -138,7 +138,6 @@ def gibbs(
     # The mean of log(m/c) under m, from m = c exp(−Ψ/τ)/Z.
     entropy = -float(masses @ potential) / problem.temperature - point.law.log_partition
     energy = problem.risk_of_outputs(point.reached) + float(masses @ cells.confinement)
-    relative = np.exp(point.law.log_masses - np.max(point.law.log_masses))
     found = Gibbs(
         _measure(support, cells, masses),
         energy + problem.temperature * entropy,
@@ -146,7 +145,7 @@ def gibbs(
         point.residual,
         steps,
         point.covector,
-        float(relative.sum() ** 2 / np.square(relative).sum()),
+        float(1.0 / np.square(masses).sum()),
     )
     _warn(found, tolerance * _unit(point))
     return found

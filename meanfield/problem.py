@@ -201,9 +201,7 @@ class Problem:
         where = ParticleMeasure(positions)
         self.check_measure(where)
         covector = self.covector(self.outputs(measure))
-        positions = where.positions
-        potentials = self._engine(positions.dtype).potentials(positions, covector)
-        return np.asarray(potentials + self.confinement(positions))
+        return self.potential_at(where.positions, covector)
 
     def confinement(self, positions: FloatArray) -> Float64Array:
         """V(θ) of the regularizer at parameters (m, p), which are not checked; shape (m,)."""
@@ -241,6 +239,11 @@ class Problem:
         """u_j = α⁻¹ p_j ℓ'(f_j, y_j), so that Ψ(θ) = Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ); (n, k)."""
         derivatives = self.loss.derivatives(outputs, self.data.targets)
         return np.asarray(derivatives * (self.data.weights[:, None] / self.scale))
+
+    def potential_at(self, positions: FloatArray, covector: Float64Array) -> Float64Array:
+        """Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ) at positions (m, p) for any u (n, k); shape (m,)."""
+        sums = self._engine(positions.dtype).potentials(positions, covector)
+        return np.asarray(sums + self.confinement(positions))
 
     def velocity_at(
         self, positions: FloatArray, masses: Float64Array, out: FloatArray | None = None
