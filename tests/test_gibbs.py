@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from oracles import ScalarGibbs
 
 import meanfield as mf
 from meanfield.cells import Cells
 from meanfield.duality import conjugate_risk, dual_value, gibbs_law, relative_entropy
 from meanfield.errors import InvalidInputError
 from meanfield.losses import huber
+from oracles import ScalarGibbs
 
 #: y, λ, τ; then m, E θ, E θ² and F*, computed independently to 1e-10 (the last to 1e-10).
 TABLE = [
