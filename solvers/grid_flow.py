@@ -43,6 +43,8 @@ _ROUNDING = 1e-12
 _PECLET, _ASIDE = 2.0, 1e-2
 # Mass in the outer layers of cells from which on the wall disturbs the flow.
 _WALL = 1e-6
+# Share of the longest step of a scheme that is made, as the next one may be shorter.
+_MARGIN = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,16 +279,16 @@ class GridFlow:
         self, state: GridState, attempt: Attempt, length: float, error: float
     ) -> float:
         """Length of the next step, or of the next attempt at this one."""
+        longest = _MARGIN * attempt.longest
         if length > attempt.longest:
-            return attempt.longest
+            return longest
         if self.step is not None:
-            return min(self.step, attempt.longest, 2.0 * length if error <= 1.0 else 0.5 * length)
+            return min(self.step, longest, 2.0 * length if error <= 1.0 else 0.5 * length)
         if not error <= 1.0:
             return length * max(0.2, 0.9 / np.sqrt(error))
         # Proportional-integral control (Gustafsson 1991), errors of second order.
-        last = state.last_error
-        growth = 5.0 if error == 0.0 else 0.9 * error**-0.35 * last**0.2
-        return float(min(length * np.clip(growth, 0.2, 5.0), attempt.longest))
+        growth = 5.0 if error == 0.0 else 0.9 * error**-0.35 * state.last_error**0.2
+        return float(min(length * np.clip(growth, 0.2, 5.0), longest))
 
     def _made(
         self, problem: AnyProblem, density: Float64Array, lower: Float64Array, upper: Float64Array

@@ -50,7 +50,7 @@ class Implicit:
         """Make a step; its error is half the difference to forward Euler."""
         field = self.field
         rate = self._prepare(field.potential(outputs))
-        longest = 0.9 * _STIFFEST / rate
+        longest = _STIFFEST / rate
         if length * rate > _STIFFEST:
             return Attempt(density, outputs, longest=longest)
         forward = field.outputs(density + length * self._slope(density))

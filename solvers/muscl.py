@@ -11,7 +11,7 @@ from meanfield.typing import Float64Array
 __all__ = ["Muscl"]
 
 # Share of the step up to which no density can become negative.
-_SHARE = 0.9
+_SHARE = 0.98
 
 
 class Muscl:

@@ -56,7 +56,7 @@ class ScharfetterGummel:
         field = self.field
         rate = self._prepare(field.potential(outputs))
         if length * rate > _MOST_JUMPS:
-            return Attempt(density, outputs, longest=0.9 * _MOST_JUMPS / rate)
+            return Attempt(density, outputs, longest=_MOST_JUMPS / rate)
         half, euler = self._spread(density, rate, 0.5 * length, length)
         middle, predicted = field.outputs(half), field.outputs(euler)
         rate = self._prepare(field.potential(middle))
@@ -64,7 +64,7 @@ class ScharfetterGummel:
         reached = field.outputs(final)
         answer = reached - predicted
         feedback = field.feedback(answer, middle - outputs, outputs)
-        return Attempt(final, reached, field.size(answer), feedback, 0.9 * _MOST_JUMPS / rate)
+        return Attempt(final, reached, field.size(answer), feedback, _MOST_JUMPS / rate)
 
     def _prepare(self, potential: Float64Array) -> float:
         """Make the chain of a potential, and return the rate of its jumps."""
