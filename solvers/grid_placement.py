@@ -9,7 +9,7 @@ import numpy as np
 
 from meanfield.cells import require_cells
 from meanfield.checks import as_count
-from meanfield.errors import InvalidInputError
+from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import InitialLaw, ParticleMeasure
 from meanfield.problems import AnyProblem
@@ -85,9 +85,15 @@ def _visited(
 ) -> tuple[Float64Array, Float64Array]:
     """Corners of the smallest box around all paths."""
     lower, upper = pilots.positions.min(axis=0), pilots.positions.max(axis=0)
-    for positions in _paths(problem, pilots, t_end, seed):
-        lower = np.minimum(lower, positions.min(axis=0))
-        upper = np.maximum(upper, positions.max(axis=0))
+    try:
+        for positions in _paths(problem, pilots, t_end, seed):
+            lower = np.minimum(lower, positions.min(axis=0))
+            upper = np.maximum(upper, positions.max(axis=0))
+    except DivergenceError as error:
+        raise InvalidInputError(
+            f"no box holds the flow, as pilot particles show: {error}; choose an earlier t_end, "
+            "or a box for GridMeasure.from_density"
+        ) from None
     return lower, upper
 
 

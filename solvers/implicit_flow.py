@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from meanfield.kernels.finite_volume import solve_lines, write_rates
+from meanfield.problem import Problem
 from meanfield.solvers.grid_field import Attempt, GridField
 from meanfield.typing import Float64Array
 
-__all__ = ["Implicit"]
+__all__ = ["Implicit", "discrete_gradient"]
 
 # Length of a step times the fastest rate.
 _STIFFEST = 1e5
@@ -33,8 +34,8 @@ class Implicit:
 
     References
     ----------
-    Gonzalez (1996), J. Nonlinear Sci. 6, eq. 3.2 (discrete gradient); Bailo, Carrillo,
-    Hu (2020), Commun. Math. Sci. 18; Walker, Ni (2011), SIAM J. Numer. Anal. 49.
+    Bailo, Carrillo, Hu (2020), Commun. Math. Sci. 18; Walker, Ni (2011), SIAM J. Numer.
+    Anal. 49, algorithm AA.
     """
 
     def __init__(self, field: GridField) -> None:
@@ -57,7 +58,7 @@ class Implicit:
         reached = [density]
 
         def image(guess: Float64Array) -> Float64Array:
-            self._prepare(field.potential_of(self._covector(outputs, guess)))
+            self._prepare(field.potential_of(discrete_gradient(field.problem, outputs, guess)))
             reached[0] = self._resolvent(density, length)
             return field.outputs(reached[0])
 
@@ -104,19 +105,32 @@ class Implicit:
     def _resolved(self, density: Float64Array, length: float) -> Float64Array:
         return self.field.outputs(self._resolvent(density, length))
 
-    def _covector(self, before: Float64Array, after: Float64Array) -> Float64Array:
-        """Discrete gradient of the risk between two outputs, (n, k)."""
-        problem, change = self.field.problem, after - before
-        middle = problem.covector(0.5 * (before + after))
-        squares = np.square(change).sum(axis=1)
-        losses = problem.loss.values(after, problem.data.targets) - problem.loss.values(
-            before, problem.data.targets
-        )
-        missing = problem.data.weights * losses / problem.scale - (middle * change).sum(axis=1)
-        size = np.square(before).sum(axis=1) + problem.scale**2
-        apart = squares > _TINY**2 * size
-        factor = np.where(apart, missing, 0.0) / np.where(apart, squares, 1.0)
-        return np.asarray(middle + factor[:, None] * change)
+
+def discrete_gradient(
+    problem: Problem, before: Float64Array, after: Float64Array
+) -> Float64Array:
+    """Covector u between two outputs with R(after) − R(before) = α⁻¹ Σ_j ⟨u_j, after − before⟩.
+
+    For equal outputs it is `Problem.covector`; for the squared loss that of the average.
+
+    Returns
+    -------
+    (n, k) array
+
+    References
+    ----------
+    Gonzalez (1996), J. Nonlinear Sci. 6, eq. 3.2.
+    """
+    change, data = after - before, problem.data
+    middle = problem.covector(0.5 * (before + after))
+    values = [problem.loss.values(outputs, data.targets) for outputs in (before, after)]
+    missing = data.weights * (values[1] - values[0]) / problem.scale
+    missing -= (middle * change).sum(axis=1)
+    squares = np.square(change).sum(axis=1)
+    # Differences of losses of closer outputs are rounding, and the midpoint is as good.
+    apart = squares > _TINY**2 * (np.square(before).sum(axis=1) + problem.scale**2)
+    factor = np.where(apart, missing, 0.0) / np.where(apart, squares, 1.0)
+    return np.asarray(middle + factor[:, None] * change)
 
 
 def _fixed_point(

@@ -7,10 +7,12 @@ passes the walls.
 
 from __future__ import annotations
 
+import math
+
 from meanfield.kernels.compilation import inline, kernel, widest_vectors
 from meanfield.kernels.elementary import exp_minus, expm1_minus
 
-__all__ = ["add_transport", "solve_lines", "steepest", "stir", "write_rates"]
+__all__ = ["add_transport", "entropy", "solve_lines", "steepest", "stir", "write_rates"]
 
 # Numbers of an array that stay in the first cache together with those around them.
 _BLOCK = 1024
@@ -56,6 +58,19 @@ def add_transport(potential, density, spacing, slopes, fluxes, rate):
             change[j] -= fluxes[j]
         for j in range(size - stride):
             change[j + stride] += fluxes[j]
+
+
+@kernel
+def entropy(density):
+    """Sum of r log r over a flat array of densities r >= 0, with 0 log 0 = 0."""
+    total = 0.0
+    for first in range(0, density.size, _BLOCK):
+        part = 0.0
+        for value in density[first : first + _BLOCK]:
+            if value > 0.0:
+                part += value * math.log(value)
+        total += part
+    return total
 
 
 @kernel
