@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from meanfield.plotting import animate, plot
     from meanfield.population import PopulationProblem
     from meanfield.problem import Problem
+    from meanfield.quadrature import quadrature
     from meanfield.regularizers import Ridge
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
@@ -61,6 +62,7 @@ _HOMES = {
     "compare": "meanfield.compare",
     "open": "meanfield.trajectory",
     "plot": "meanfield.plotting",
+    "quadrature": "meanfield.quadrature",
     "resume": "meanfield.simulate",
     "simulate": "meanfield.simulate",
 }
@@ -95,6 +97,7 @@ __all__ = [
     "open",
     "plot",
     "plotting",
+    "quadrature",
     "resume",
     "simulate",
 ]
