@@ -87,8 +87,8 @@ class Panels:
         density = np.exp(-0.5 * labels**2) if self.form.name == Gaussian.name else 1.0
         return labels, half * masses * density
 
-    def defects(self, values: Array) -> Float64Array:
-        """How much of the integral of functions each panel leaves unresolved, (P,).
+    def defects(self, values: Array) -> tuple[Float64Array, Float64Array]:
+        """How much of the integral of functions each panel leaves unresolved.
 
         That is the mass of the panel times the larger of the last two coefficients of the
         expansion in Legendre polynomials, the largest over all functions.
@@ -97,17 +97,39 @@ class Panels:
         ----------
         values : (10 P, m) array
             The functions at the nodes of `measure`.
+
+        Returns
+        -------
+        defects : (P,) array
+        profiles : (P, 10) array
+            On each panel the function that is resolved least, at the nodes.
         """
         _, masses = self._nodes(PANEL_NODES)
         shares = masses.sum(axis=1) / masses.sum()
         by_panel = values.reshape(len(self), PANEL_NODES, -1)
-        last = np.abs(np.einsum("ci,pim->pcm", _last_coefficients(), by_panel))
-        return np.asarray(shares * last.max(axis=(1, 2)))
+        last = np.abs(np.einsum("ci,pim->pcm", _last_coefficients(), by_panel)).max(axis=1)
+        every, worst = np.arange(len(self)), last.argmax(axis=1)
+        return shares * last[every, worst], by_panel[every, :, worst]
 
-    def bisected(self, marked: BoolArray) -> Panels:
-        """Panels of which the marked ones are cut in the middle."""
-        middles = (self.edges[:-1] + self.edges[1:])[marked] / 2.0
-        return Panels(self.form, np.sort(np.concatenate([self.edges, middles])))
+    def cut(self, marked: BoolArray, profiles: Float64Array) -> Panels:
+        """Panels of which the marked ones are cut finer.
+
+        A panel is cut in the middle; but where a single gap between two nodes holds most of
+        what a profile varies, a thin layer, it is cut at both ends of the gap.
+
+        Parameters
+        ----------
+        marked : (P,) array of bool
+        profiles : (P, 10) array
+            As `defects` gives them.
+        """
+        labels, _ = self._nodes(PANEL_NODES)
+        changes = np.abs(np.diff(profiles, axis=1))
+        gaps, every = changes.argmax(axis=1), np.arange(len(self))
+        layered = marked & (changes[every, gaps] > 0.5 * changes.sum(axis=1))
+        middles = ((self.edges[:-1] + self.edges[1:]) / 2.0)[marked & ~layered]
+        ends = [labels[every, gaps + side][layered] for side in (0, 1)]
+        return Panels(self.form, np.unique(np.concatenate([self.edges, middles, *ends])))
 
 
 @cache

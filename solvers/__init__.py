@@ -2,6 +2,7 @@
 
 from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
+from meanfield.solvers.quadrature_flow import QuadratureError, QuadratureFlow
 from meanfield.solvers.sgd import SGD, OnlineSGD
 
-__all__ = ["SGD", "Langevin", "OnlineSGD", "ParticleFlow"]
+__all__ = ["SGD", "Langevin", "OnlineSGD", "ParticleFlow", "QuadratureError", "QuadratureFlow"]
