@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from meanfield.plotting import animate, plot
     from meanfield.population import PopulationProblem
     from meanfield.problem import Problem
+    from meanfield.quadrature import quadrature
     from meanfield.regularizers import Ridge
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
@@ -63,6 +64,7 @@ _HOMES = {
     "compare": "meanfield.compare",
     "open": "meanfield.trajectory",
     "plot": "meanfield.plotting",
+    "quadrature": "meanfield.quadrature",
     "resume": "meanfield.simulate",
     "simulate": "meanfield.simulate",
 }
@@ -98,6 +100,7 @@ __all__ = [
     "open",
     "plot",
     "plotting",
+    "quadrature",
     "resume",
     "simulate",
 ]
