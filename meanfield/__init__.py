@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from meanfield.plotting import animate, plot
     from meanfield.population import PopulationProblem
     from meanfield.problem import Problem
+    from meanfield.quadrature import quadrature
     from meanfield.regularizers import Ridge
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
@@ -66,6 +67,7 @@ _HOMES = {
     "gibbs": "meanfield.gibbs",
     "open": "meanfield.trajectory",
     "plot": "meanfield.plotting",
+    "quadrature": "meanfield.quadrature",
     "resume": "meanfield.simulate",
     "simulate": "meanfield.simulate",
 }
@@ -103,6 +105,7 @@ __all__ = [
     "open",
     "plot",
     "plotting",
+    "quadrature",
     "resume",
     "simulate",
 ]
