@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         MeanfieldError,
     )
     from meanfield.experiment import Experiment
+    from meanfield.gibbs import Gibbs, gibbs
     from meanfield.grids import GridMeasure
     from meanfield.losses import Loss
     from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
@@ -48,6 +49,7 @@ _HOMES = {
     "Experiment": "meanfield.experiment",
     "FileError": "meanfield.errors",
     "Gaussian": "meanfield.measures",
+    "Gibbs": "meanfield.gibbs",
     "GridMeasure": "meanfield.grids",
     "InvalidInputError": "meanfield.errors",
     "Loss": "meanfield.losses",
@@ -62,6 +64,7 @@ _HOMES = {
     "Trajectory": "meanfield.trajectory",
     "animate": "meanfield.plotting",
     "compare": "meanfield.compare",
+    "gibbs": "meanfield.gibbs",
     "open": "meanfield.trajectory",
     "plot": "meanfield.plotting",
     "quadrature": "meanfield.quadrature",
@@ -78,6 +81,7 @@ __all__ = [
     "Experiment",
     "FileError",
     "Gaussian",
+    "Gibbs",
     "GridMeasure",
     "InvalidInputError",
     "Loss",
@@ -95,6 +99,7 @@ __all__ = [
     "compare",
     "distances",
     "distributions",
+    "gibbs",
     "losses",
     "observers",
     "open",
