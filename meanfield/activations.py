@@ -210,8 +210,8 @@ def radial_average(
         Dimension d.
     nodes : int
         Nodes of the rule for a smooth σ. It is exact to rounding while σ(s u) is close to
-        a polynomial of degree 2 nodes − 1 in u: for tanh, |s| up to about 10 in two
-        dimensions and up to about 10 √dim in many.
+        a polynomial of degree 2 nodes − 1 in u: with 40 nodes, softplus is right to 1e-12
+        for |s| ≤ 10 and to 1e-5 for |s| ≤ 30.
 
     Raises
     ------

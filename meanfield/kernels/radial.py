@@ -56,12 +56,9 @@ def _between(dim, z, y):
     number = type(z)
     half, one = number(0.5), number(1.0)
     if dim % 2 == 0:
-        two_over_pi = number(0.6366197723675814)
-        a, start, term = (
-            half,
-            two_over_pi * number(math.asin(z)),
-            two_over_pi * number(math.sqrt(y)),
-        )
+        root = number(math.sqrt(y))
+        a, start = half, number(0.6366197723675814) * number(math.atan2(z, root))
+        term = number(0.6366197723675814) * root
     else:
         a, start, term = one, z, half * y
     total = number(0.0)
@@ -77,13 +74,16 @@ def _hinge(dim, t, size):
     """E max(s U − t, 0) for s = `size` ≥ 0, and its first two derivatives in s."""
     number = type(size)
     zero, one = number(0.0), number(1.0)
-    if abs(t) >= size and t != zero:
-        return (zero if t >= zero else -t), zero, zero
-    z = t / size if t != zero else zero
-    y = (one - z) * (one + z)
+    if t == zero:
+        mean = _between(dim, zero, one)[1]
+        return size * mean, mean, zero
+    if abs(t) >= size:
+        return (zero if t > zero else -t), zero, zero
+    z = t / size
+    y = ((size - t) / size) * ((size + t) / size)
     between, slope = _between(dim, z, y)
     value = size * slope - number(0.5) * t * (one - between)
-    curvature = number(dim - 1) * slope * z * z / (y * size) if z * z * y > zero else zero
+    curvature = number(dim - 1) * slope * z * z / (y * size)
     return value, slope, curvature
 
 
