@@ -16,7 +16,6 @@ from meanfield.gauss_rules import sphere_rule
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 
-
 CLIP = clipped_linear(0.5, 1.5, -2.5, 7.5)
 
 
