@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         MeanfieldError,
     )
     from meanfield.experiment import Experiment
+    from meanfield.grids import GridMeasure
     from meanfield.losses import Loss
     from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
     from meanfield.neurons import Neuron
@@ -46,6 +47,7 @@ _HOMES = {
     "Experiment": "meanfield.experiment",
     "FileError": "meanfield.errors",
     "Gaussian": "meanfield.measures",
+    "GridMeasure": "meanfield.grids",
     "InvalidInputError": "meanfield.errors",
     "Loss": "meanfield.losses",
     "MeanfieldError": "meanfield.errors",
@@ -74,6 +76,7 @@ __all__ = [
     "Experiment",
     "FileError",
     "Gaussian",
+    "GridMeasure",
     "InvalidInputError",
     "Loss",
     "MeanfieldError",

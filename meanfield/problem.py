@@ -16,7 +16,7 @@ from meanfield.engines.engine import Engine
 from meanfield.errors import InvalidInputError
 from meanfield.kernels.compilation import read_only
 from meanfield.losses import Loss, loss_from_dict
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure, entropy_term, require_measure
 from meanfield.neurons import Neuron
 from meanfield.regularizers import Ridge, ridge_from_dict
 from meanfield.stages import mean_squares, subtract_scaled
@@ -99,12 +99,12 @@ class Problem:
 
     # -- what a network of this measure computes ---------------------------------------
 
-    def predict(self, measure: ParticleMeasure, inputs: Any) -> Float64Array:
+    def predict(self, measure: Measure, inputs: Any) -> Float64Array:
         """Outputs f(x; μ) at given points, shape (m, k).
 
         Parameters
         ----------
-        measure : ParticleMeasure
+        measure : Measure
             In p = ``neuron.dim`` dimensions.
         inputs : (m, d) array
 
@@ -122,16 +122,16 @@ class Problem:
         engine = choose_engine(self.neuron, points, measure.positions.dtype)
         return self.scale * engine.outputs(measure.positions, measure.weights)
 
-    def outputs(self, measure: ParticleMeasure) -> Float64Array:
+    def outputs(self, measure: Measure) -> Float64Array:
         """Outputs f(x_j; μ) at the data, shape (n, k)."""
         self.check_measure(measure)
         return self.outputs_at(measure.positions, measure.weights)
 
-    def risk(self, measure: ParticleMeasure) -> float:
+    def risk(self, measure: Measure) -> float:
         """Risk R(μ) = α⁻² Σ_j p_j ℓ(f(x_j; μ), y_j)."""
         return self.risk_of_outputs(self.outputs(measure))
 
-    def risk_on(self, measure: ParticleMeasure, data: Dataset) -> float:
+    def risk_on(self, measure: Measure, data: Dataset) -> float:
         """Risk on other data, for example a test set.
 
         Raises
@@ -143,7 +143,7 @@ class Problem:
         values = self.loss.values(self.predict(measure, data.inputs), data.targets)
         return float(data.weights @ values) / self.scale**2
 
-    def accuracy(self, measure: ParticleMeasure, data: Dataset) -> float:
+    def accuracy(self, measure: Measure, data: Dataset) -> float:
         """Weighted fraction of points whose label is the most likely one.
 
         Raises
@@ -155,23 +155,19 @@ class Problem:
         labels = self.loss.classify(self.predict(measure, data.inputs))
         return float(data.weights @ (labels == data.targets[:, 0]))
 
-    def energy(self, measure: ParticleMeasure) -> float:
-        """Energy F(μ) = R(μ) + ∫ V dμ, for temperature 0.
+    def energy(self, measure: Measure) -> float:
+        """Energy F(μ) = R(μ) + ∫ V dμ + τ ∫ log μ dμ.
 
         Raises
         ------
         InvalidInputError
-            If the temperature is positive: the entropy ∫ log μ dμ of finitely many
-            particles is infinite.
+            If the temperature is positive and the measure consists of particles: the
+            entropy ∫ log μ dμ of finitely many particles is infinite.
         """
-        if self.temperature > 0.0:
-            raise InvalidInputError(
-                "the energy of particles is not defined at a positive temperature, because "
-                "their entropy is infinite; use risk"
-            )
-        return self.risk(measure) + self.penalty(measure)
+        energy = self.risk(measure) + self.penalty(measure)
+        return energy + entropy_term(self.temperature, measure)
 
-    def penalty(self, measure: ParticleMeasure) -> float:
+    def penalty(self, measure: Measure) -> float:
         """Penalty ∫ V dμ of the regularizer."""
         self.check_measure(measure)
         squares = mean_squares(measure.positions, measure.weights)
@@ -179,7 +175,7 @@ class Problem:
 
     # -- how it moves ------------------------------------------------------------------
 
-    def residual(self, measure: ParticleMeasure) -> Float64Array:
+    def residual(self, measure: Measure) -> Float64Array:
         """Derivative of the loss at each data point, ℓ'(f(x_j; μ), y_j), shape (n, k).
 
         The flow depends on the measure only through this array: it is the whole
@@ -187,12 +183,12 @@ class Problem:
         """
         return self.loss.derivatives(self.outputs(measure), self.data.targets)
 
-    def potential(self, measure: ParticleMeasure, positions: Any) -> Float64Array:
+    def potential(self, measure: Measure, positions: Any) -> Float64Array:
         """First variation Ψ(θ; μ) of R + ∫ V at given parameters, shape (m,).
 
         Parameters
         ----------
-        measure : ParticleMeasure
+        measure : Measure
             μ, which enters through the residuals.
         positions : (m, p) array
             The θ.
@@ -206,10 +202,15 @@ class Problem:
         self.check_measure(where)
         covector = self.covector(self.outputs(measure))
         positions = where.positions
-        ridge = 0.5 * np.square(positions, dtype=np.float64) @ self.ridge.coefficients(self.neuron)
-        return np.asarray(self._engine(positions.dtype).potentials(positions, covector) + ridge)
+        potentials = self._engine(positions.dtype).potentials(positions, covector)
+        return np.asarray(potentials + self.confinement(positions))
 
-    def velocity(self, measure: ParticleMeasure) -> FloatArray:
+    def confinement(self, positions: FloatArray) -> Float64Array:
+        """V(θ) of the regularizer at parameters (m, p), which are not checked; shape (m,)."""
+        coefficients = self.ridge.coefficients(self.neuron)
+        return np.asarray(0.5 * np.square(positions, dtype=np.float64) @ coefficients)
+
+    def velocity(self, measure: Measure) -> FloatArray:
         """Velocity −∇Ψ(θ_i; μ) of each particle, shape (N, p).
 
         No factor 1/N: one unit of mean-field time moves a particle by O(1) for any N.
@@ -280,7 +281,7 @@ class Problem:
     def _engines(self) -> dict[str, Engine]:
         return {}
 
-    def check_measure(self, measure: ParticleMeasure) -> None:
+    def check_measure(self, measure: Measure) -> None:
         """Raise unless a measure is one over this neuron's parameters.
 
         Raises
@@ -288,13 +289,10 @@ class Problem:
         InvalidInputError
             For another kind of object or another dimension.
         """
-        if not isinstance(measure, ParticleMeasure):
-            raise InvalidInputError(
-                f"measure must be a ParticleMeasure, got {type(measure).__name__}"
-            )
+        require_measure("measure", measure)
         if measure.dim != self.neuron.dim:
             raise InvalidInputError(
-                f"particles have {measure.dim} parameters, but the neuron has "
+                f"the measure has {measure.dim} parameters, but the neuron has "
                 f"{self.neuron.dim}: {', '.join(self.neuron.parameter_names)}"
             )
 

@@ -15,7 +15,7 @@ from meanfield.checks import as_count, as_finite_array, as_number
 from meanfield.engines.ensemble import current
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
 from meanfield.shared_store import SharedStore
@@ -35,7 +35,7 @@ _STATE_PAUSE = 20.0
 
 def simulate(
     problem: AnyProblem,
-    measure: ParticleMeasure,
+    measure: Measure,
     solver: Solver[Any],
     *,
     t_end: float,
@@ -51,7 +51,7 @@ def simulate(
     Parameters
     ----------
     problem : Problem or PopulationProblem
-    measure : ParticleMeasure
+    measure : Measure
         μ at time 0.
     solver : Solver
         Method, for example ``ParticleFlow()`` or ``SGD(step=0.01)``.
@@ -205,11 +205,12 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
     return trajectory
 
 
-def _commit(run: _Run, index: int, measure: ParticleMeasure) -> None:
+def _commit(run: _Run, index: int, measure: Measure) -> None:
     """Observe one frame and write it."""
     problem, time = run.problem, float(run.times[index])
     risk, penalty = problem.risk(measure), problem.penalty(measure)
-    energy = risk + penalty if problem.temperature == 0.0 else np.nan
+    noise = problem.temperature * measure.entropy() if problem.temperature > 0.0 else 0.0
+    energy = risk + penalty + noise if np.isfinite(noise) else np.nan
     for what, number in (("risk", risk), ("penalty", penalty)):
         if not np.isfinite(number):
             raise DivergenceError(
