@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meanfield import activations, distances, distributions, losses, observers, plotting
-    from meanfield.activations import Activation
+    from meanfield.activation import Activation
     from meanfield.compare import compare
     from meanfield.datasets import Dataset
     from meanfield.errors import (
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Activation": "meanfield.activations",
+    "Activation": "meanfield.activation",
     "Box": "meanfield.measures",
     "Dataset": "meanfield.datasets",
     "DivergenceError": "meanfield.errors",

@@ -20,8 +20,9 @@ from meanfield.losses import Loss, loss_from_dict
 from meanfield.measures import Measure, ParticleMeasure, entropy_term, require_measure
 from meanfield.neurons import Neuron
 from meanfield.regularizers import Ridge, ridge_from_dict
-from meanfield.stages import mean_squares, subtract_scaled
+from meanfield.stages import mean_squares, mean_values, subtract_scaled
 from meanfield.typing import Array, Float64Array, FloatArray
+from meanfield.volumes import RadialVolume, volume_from_dict
 
 __all__ = ["Problem"]
 
@@ -52,6 +53,9 @@ class Problem:
     scale : float
         Output scale α > 0; 1 is mean-field, α → ∞ the kernel regime (Chizat,
         Oyallon, Bach 2019).
+    volume : dict or RadialVolume, optional
+        J, where each θ stands for a whole orbit of neurons (see `meanfield.reductions`):
+        the geometric potential −τ log J(θ) then belongs to V. Without noise it is 0.
 
     Raises
     ------
@@ -73,6 +77,7 @@ class Problem:
     ridge: Ridge = 0.0  # type: ignore[assignment]
     temperature: float = 0.0
     scale: float = 1.0
+    volume: RadialVolume | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, Neuron):
@@ -82,6 +87,9 @@ class Problem:
         as_number("temperature", self.temperature, "nonnegative")
         as_number("scale", self.scale, "positive")
         self._check_data(self.data)
+        object.__setattr__(self, "volume", volume_from_dict(self.volume))
+        if self.volume is not None:
+            self.volume.require_neuron(self.neuron)
 
     def _check_data(self, data: Dataset) -> None:
         if not isinstance(data, Dataset):
@@ -169,10 +177,14 @@ class Problem:
         return energy + entropy_term(self.temperature, measure)
 
     def penalty(self, measure: Measure) -> float:
-        """Penalty ∫ V dμ of the regularizer."""
+        """Penalty ∫ V dμ of the regularizer and the geometric potential."""
         self.check_measure(measure)
         squares = mean_squares(measure.positions, measure.weights)
-        return 0.5 * float(squares @ self.ridge.coefficients(self.neuron))
+        penalty = 0.5 * float(squares @ self.ridge.coefficients(self.neuron))
+        if self.volume is None or self.temperature == 0.0:
+            return penalty
+        logarithm = mean_values(self.volume.logarithms, measure.positions, measure.weights)
+        return penalty - self.temperature * logarithm
 
     def optimality_gap(self, measure: Measure) -> float:
         """Certificate: an upper bound of F(μ) − min F, which is 0 at a minimiser only.
@@ -252,9 +264,12 @@ class Problem:
         return self.potential_at(where.positions, covector)
 
     def confinement(self, positions: FloatArray) -> Float64Array:
-        """V(θ) of the regularizer at parameters (m, p), which are not checked; shape (m,)."""
+        """V(θ), with the geometric potential, at unchecked parameters (m, p); shape (m,)."""
         coefficients = self.ridge.coefficients(self.neuron)
-        return np.asarray(0.5 * np.square(positions, dtype=np.float64) @ coefficients)
+        ridge = np.asarray(0.5 * np.square(positions, dtype=np.float64) @ coefficients)
+        if self.volume is None or self.temperature == 0.0:
+            return ridge
+        return ridge - self.temperature * self.volume.logarithms(positions)
 
     def velocity(self, measure: Measure) -> FloatArray:
         """Velocity −∇Ψ(θ_i; μ) of each particle, shape (N, p).
@@ -310,6 +325,8 @@ class Problem:
         coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
         if coefficients.any():
             subtract_scaled(out, coefficients, positions)
+        if self.volume is not None and self.temperature > 0.0:
+            out[:, self.volume.parameter] += self.temperature * self.volume.slopes(positions)
         return out, self.scale * sums
 
     def engine_name(self, dtype: Any) -> str:
@@ -352,7 +369,7 @@ class Problem:
 
         All of it is JSON except ``"data"``, which holds arrays.
         """
-        return {
+        described = {
             "neuron": self.neuron.to_dict(),
             "loss": self.loss.to_dict(),
             "ridge": self.ridge.to_dict(),
@@ -360,6 +377,9 @@ class Problem:
             "scale": float(self.scale),
             "data": self.data.to_dict(),
         }
+        if self.volume is not None:
+            described["volume"] = self.volume.to_dict()
+        return described
 
     @classmethod
     def from_dict(cls, described: Mapping[str, Any]) -> Problem:

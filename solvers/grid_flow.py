@@ -275,9 +275,7 @@ class GridFlow:
         scaled = attempt.error / (self.tolerance * field.scale(attempt.outputs))
         return max(scaled, attempt.feedback**2)
 
-    def _following(
-        self, state: GridState, attempt: Attempt, length: float, error: float
-    ) -> float:
+    def _following(self, state: GridState, attempt: Attempt, length: float, error: float) -> float:
         """Length of the next step, or of the next attempt at this one."""
         longest = _MARGIN * attempt.longest
         if length > attempt.longest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -107,9 +106,7 @@ def _paths(
         yield measure.positions.astype(np.float64)
 
 
-def _pilot_solver(
-    problem: AnyProblem, pilots: ParticleMeasure, t_end: float
-) -> Solver[object]:
+def _pilot_solver(problem: AnyProblem, pilots: ParticleMeasure, t_end: float) -> Solver[object]:
     """A method whose steps follow the pilots: adaptive, or short for their velocities."""
     if problem.temperature == 0.0 and not problem.neuron.activation.kinks:
         return ParticleFlow(rtol=1e-3, atol=1e-4)

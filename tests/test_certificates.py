@@ -5,7 +5,6 @@ import pytest
 from scipy.optimize import minimize
 
 import meanfield as mf
-from meanfield.errors import InvalidInputError
 from meanfield.losses import huber
 
 
