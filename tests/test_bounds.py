@@ -32,6 +32,9 @@ def test_remainders_of_tangents(name, rng):
     other = z + radius * rng.uniform(-1.0, 1.0, 2000)
     missed = np.abs(sigma(other) - sigma(z) - sigma.derivative(z) * (other - z))
     assert (missed <= bounds.remainder(z, radius) + 1e-14).all()
+    pulls = rng.standard_normal(2000)
+    below = pulls * (sigma(z) + sigma.derivative(z) * (other - z) - sigma(other))
+    assert (below <= bounds.deficit(z, radius, pulls) + 1e-14).all()
 
 
 def test_unbounded_slopes_and_own_functions_have_no_bounds():
