@@ -81,6 +81,8 @@ def bounds_of(activation: Activation) -> ActivationBounds | None:
     """
     if activation.functions is not None:
         return None
+    if activation.name == "radial_average" and activation.parameters["activation"].spline is None:
+        return bounds_of(activation.parameters["activation"])  # averages over |U| <= 1
     spline = activation.spline
     if spline is None:
         return _SMOOTH.get(activation.name)
