@@ -121,9 +121,10 @@ def check_same_run(
         fits = 0.5 <= found.particles / wanted <= 2.0
     else:
         wanted, fits = experiment.particles, found.particles == experiment.particles
+    could_be = getattr(solver, "could_be", lambda other: other == solver)
     differences = {
         "another problem": found.problem != experiment.problem,
-        f"the solver {found.solver}, not {solver}": found.solver != solver,
+        f"the solver {found.solver}, not {solver}": not could_be(found.solver),
         f"the seed {found.seed}, not {seed}": found.seed != seed,
         f"{found.particles} {found.unit}, not {wanted}": not fits,
         "other times": not np.array_equal(found.times, experiment.save_at[: len(found)]),

@@ -102,6 +102,7 @@ def simulate(
     times = _save_times(t_end, save_at)
     as_count("seed", seed, least=0)
     names = _recorded_names(observers)
+    solver = _resolved(solver, problem, measure)
     _check_ranks(solver, store)
     sink: Store = MemoryStore() if store is None else _file_store()(store, force=force)
     with single_threaded_blas(), _overflow_reported():
@@ -233,6 +234,12 @@ def _commit(run: _Run, index: int, measure: Measure) -> None:
         if name is not None and value is not None:
             scalars[name] = float(value)
     run.sink.write_frame(index, time, run.support.values(measure), scalars)
+
+
+def _resolved(solver: Solver[Any], problem: AnyProblem, measure: Measure) -> Solver[Any]:
+    """The solver with what it leaves to be chosen by the problem, so that files say it."""
+    resolved = getattr(solver, "resolved", None)
+    return resolved(problem, measure) if resolved else solver
 
 
 def _check_ranks(solver: Solver[Any], path: str | Path | None) -> None:
