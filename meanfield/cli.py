@@ -165,7 +165,7 @@ def simulate(
         if resume:
             from meanfield.simulate import resume as proceed
 
-            done = proceed(path, observers=experiment.observers(), progress=not quiet)
+            done = proceed(path, observers=experiment.observers(solver), progress=not quiet)
         else:
             done = experiment.run(
                 path, seed=seed, solver=solver, particles=particles, progress=not quiet, force=force

@@ -11,7 +11,7 @@ from typing import Any
 from meanfield.datasets import Dataset
 from meanfield.errors import unknown_name
 from meanfield.measures import InitialLaw, Measure, Sampling
-from meanfield.observers import Accuracy, Observer, TestRisk
+from meanfield.observers import Accuracy, Observer, OptimalityGap, TestRisk
 from meanfield.problem import Problem
 from meanfield.registry import EntryPointRegistry
 from meanfield.simulate import simulate
@@ -122,13 +122,22 @@ class Experiment:
         count = self.particles if particles is None else particles
         return self.initial.sample(count, seed, sampling or self.sampling)
 
-    def observers(self) -> tuple[Observer, ...]:
-        """Observers of the held-out data, if there are any."""
-        if self.test is None:
-            return ()
-        if self.problem.loss.classifies:
-            return (TestRisk(self.test), Accuracy(self.test))
-        return (TestRisk(self.test),)
+    def observers(self, solver: str | None = None) -> tuple[Observer, ...]:
+        """What looks at a run: held-out data, and the certificate of noisy runs on a grid.
+
+        Parameters
+        ----------
+        solver : str, optional
+            Name of the solver that makes the run; the default one if not given.
+        """
+        observers: list[Observer] = []
+        if self.test is not None:
+            observers.append(TestRisk(self.test))
+            if self.problem.loss.classifies:
+                observers.append(Accuracy(self.test))
+        if self.problem.temperature > 0.0 and getattr(self.solver(solver), "densities", False):
+            observers.append(OptimalityGap())
+        return tuple(observers)
 
     def shared(self) -> AbstractContextManager[None]:
         """Inside, a run shares its particles between all ranks of a launch by ``mpiexec``.
@@ -161,7 +170,7 @@ class Experiment:
             save_at=self.save_at,
             store=store,
             seed=seed,
-            observers=(*self.observers(), *observers),
+            observers=(*self.observers(name), *observers),
             progress=progress,
             force=force,
         )

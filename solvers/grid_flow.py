@@ -131,6 +131,7 @@ class GridFlow:
     tolerance: float = 1e-4
     step: float | None = None
     name: ClassVar[str] = "grid"
+    densities: ClassVar[bool] = True
     state_type: ClassVar[type[GridState]] = GridState
 
     def __post_init__(self) -> None:
