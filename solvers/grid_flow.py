@@ -275,9 +275,7 @@ class GridFlow:
         scaled = attempt.error / (self.tolerance * field.scale(attempt.outputs))
         return max(scaled, attempt.feedback**2)
 
-    def _following(
-        self, state: GridState, attempt: Attempt, length: float, error: float
-    ) -> float:
+    def _following(self, state: GridState, attempt: Attempt, length: float, error: float) -> float:
         """Length of the next step, or of the next attempt at this one."""
         longest = _MARGIN * attempt.longest
         if length > attempt.longest:
@@ -285,7 +283,7 @@ class GridFlow:
         if self.step is not None:
             return min(self.step, longest, 2.0 * length if error <= 1.0 else 0.5 * length)
         if not error <= 1.0:
-            return length * max(0.2, 0.9 / np.sqrt(error))
+            return float(length * max(0.2, 0.9 / np.sqrt(error)))
         # Proportional-integral control (Gustafsson 1991), errors of second order.
         growth = 5.0 if error == 0.0 else 0.9 * error**-0.35 * state.last_error**0.2
         return float(min(length * np.clip(growth, 0.2, 5.0), longest))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -107,9 +107,7 @@ def _paths(
         yield measure.positions.astype(np.float64)
 
 
-def _pilot_solver(
-    problem: AnyProblem, pilots: ParticleMeasure, t_end: float
-) -> Solver[object]:
+def _pilot_solver(problem: AnyProblem, pilots: ParticleMeasure, t_end: float) -> Solver[Any]:
     """A method whose steps follow the pilots: adaptive, or short for their velocities."""
     if problem.temperature == 0.0 and not problem.neuron.activation.kinks:
         return ParticleFlow(rtol=1e-3, atol=1e-4)
@@ -130,4 +128,4 @@ def _spread_of_noise(problem: AnyProblem, t_end: float) -> Float64Array:
     ridge = problem.ridge.coefficients(problem.neuron)
     free = np.full(len(ridge), 2.0 * problem.temperature * t_end)
     bound = np.divide(problem.temperature, ridge, out=np.full(len(ridge), np.inf), where=ridge > 0)
-    return np.sqrt(np.minimum(free, bound))
+    return np.asarray(np.sqrt(np.minimum(free, bound)))

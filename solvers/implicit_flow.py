@@ -106,9 +106,7 @@ class Implicit:
         return self.field.outputs(self._resolvent(density, length))
 
 
-def discrete_gradient(
-    problem: Problem, before: Float64Array, after: Float64Array
-) -> Float64Array:
+def discrete_gradient(problem: Problem, before: Float64Array, after: Float64Array) -> Float64Array:
     """Covector u between two outputs with R(after) − R(before) = α⁻¹ Σ_j ⟨u_j, after − before⟩.
 
     For equal outputs it is `Problem.covector`; for the squared loss that of the average.

@@ -71,9 +71,7 @@ class ScharfetterGummel:
         field, inside = self.field, self._inside
         for axis, spacing in enumerate(field.spacing):
             up, down = (field.along(part[axis, inside], axis) for part in (self._up, self._down))
-            write_rates(
-                field.along(potential, axis), field.temperature, float(spacing), up, down
-            )
+            write_rates(field.along(potential, axis), field.temperature, float(spacing), up, down)
         leave = self._up[:, inside].sum(axis=0) + self._down[:, inside].sum(axis=0)
         rate = float(leave.max()) * _SLACK
         self._up /= rate

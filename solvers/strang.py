@@ -57,9 +57,7 @@ class Strang:
         if field.energy(final, reached) > field.energy(density, outputs):
             rested = self._resting.step(density, outputs, length)
             longest = min(rested.longest, moved.longest)
-            return Attempt(
-                rested.density, rested.outputs, rested.error, rested.feedback, longest
-            )
+            return Attempt(rested.density, rested.outputs, rested.error, rested.feedback, longest)
         return Attempt(final, reached, moved.error, moved.feedback, moved.longest)
 
     def _heat(self, density: Float64Array, time: float) -> Float64Array:

@@ -20,7 +20,7 @@ _BLOCK = 1024
 
 @inline
 def _limited(left, here, right):
-    """h times the slope: central, or the limited one where half of it exceeds the value.
+    """H times the slope: central, or the limited one where half of it exceeds the value.
 
     Then neither end of the linear density in the cell is negative.
     """
