@@ -354,6 +354,9 @@ def _peclet(field: GridField, density: Float64Array) -> float:
 def _warn_of_walls(problem: AnyProblem, measure: GridMeasure, t: float) -> bool:
     """Warn if mass has come to a wall, and say whether it has."""
     shares = measure.wall_mass()
+    length = getattr(problem.volume, "parameter", None)
+    if length is not None and measure.lower[length] == 0.0:
+        shares[length, 0] = 0.0  # lengths end there
     axis, side = np.unravel_index(int(np.argmax(shares)), shares.shape)
     share = float(shares[axis, side])
     if share <= _WALL:
