@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meanfield import activations, distances, distributions, losses, observers, plotting
-    from meanfield.activations import Activation
+    from meanfield.activation import Activation
     from meanfield.compare import compare
     from meanfield.datasets import Dataset
     from meanfield.errors import (
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         MeanfieldError,
     )
     from meanfield.experiment import Experiment
+    from meanfield.gibbs import Gibbs, gibbs
     from meanfield.grids import GridMeasure
     from meanfield.losses import Loss
     from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
@@ -41,13 +42,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Activation": "meanfield.activations",
+    "Activation": "meanfield.activation",
     "Box": "meanfield.measures",
     "Dataset": "meanfield.datasets",
     "DivergenceError": "meanfield.errors",
     "Experiment": "meanfield.experiment",
     "FileError": "meanfield.errors",
     "Gaussian": "meanfield.measures",
+    "Gibbs": "meanfield.gibbs",
     "GridMeasure": "meanfield.grids",
     "InvalidInputError": "meanfield.errors",
     "Loss": "meanfield.losses",
@@ -62,6 +64,7 @@ _HOMES = {
     "Trajectory": "meanfield.trajectory",
     "animate": "meanfield.plotting",
     "compare": "meanfield.compare",
+    "gibbs": "meanfield.gibbs",
     "open": "meanfield.trajectory",
     "plot": "meanfield.plotting",
     "quadrature": "meanfield.quadrature",
@@ -78,6 +81,7 @@ __all__ = [
     "Experiment",
     "FileError",
     "Gaussian",
+    "Gibbs",
     "GridMeasure",
     "InvalidInputError",
     "Loss",
@@ -95,6 +99,7 @@ __all__ = [
     "compare",
     "distances",
     "distributions",
+    "gibbs",
     "losses",
     "observers",
     "open",

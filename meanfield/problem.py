@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from meanfield.certificates import noiseless_gap, noisy_gap
 from meanfield.checks import as_finite_array, as_number
 from meanfield.datasets import Dataset
 from meanfield.engines.choice import choose_engine
@@ -19,8 +20,9 @@ from meanfield.losses import Loss, loss_from_dict
 from meanfield.measures import Measure, ParticleMeasure, entropy_term, require_measure
 from meanfield.neurons import Neuron
 from meanfield.regularizers import Ridge, ridge_from_dict
-from meanfield.stages import mean_squares, subtract_scaled
+from meanfield.stages import mean_squares, mean_values, subtract_scaled
 from meanfield.typing import Array, Float64Array, FloatArray
+from meanfield.volumes import RadialVolume, volume_from_dict
 
 __all__ = ["Problem"]
 
@@ -51,6 +53,9 @@ class Problem:
     scale : float
         Output scale α > 0; 1 is mean-field, α → ∞ the kernel regime (Chizat,
         Oyallon, Bach 2019).
+    volume : dict or RadialVolume, optional
+        J, where each θ stands for a whole orbit of neurons (see `meanfield.reductions`):
+        the geometric potential −τ log J(θ) then belongs to V. Without noise it is 0.
 
     Raises
     ------
@@ -72,6 +77,7 @@ class Problem:
     ridge: Ridge = 0.0  # type: ignore[assignment]
     temperature: float = 0.0
     scale: float = 1.0
+    volume: RadialVolume | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, Neuron):
@@ -81,6 +87,9 @@ class Problem:
         as_number("temperature", self.temperature, "nonnegative")
         as_number("scale", self.scale, "positive")
         self._check_data(self.data)
+        object.__setattr__(self, "volume", volume_from_dict(self.volume))
+        if self.volume is not None:
+            self.volume.require_neuron(self.neuron)
 
     def _check_data(self, data: Dataset) -> None:
         if not isinstance(data, Dataset):
@@ -168,10 +177,61 @@ class Problem:
         return energy + entropy_term(self.temperature, measure)
 
     def penalty(self, measure: Measure) -> float:
-        """Penalty ∫ V dμ of the regularizer."""
+        """Penalty ∫ V dμ of the regularizer and the geometric potential."""
         self.check_measure(measure)
         squares = mean_squares(measure.positions, measure.weights)
-        return 0.5 * float(squares @ self.ridge.coefficients(self.neuron))
+        penalty = 0.5 * float(squares @ self.ridge.coefficients(self.neuron))
+        if self.volume is None or self.temperature == 0.0:
+            return penalty
+        logarithm = mean_values(self.volume.logarithms, measure.positions, measure.weights)
+        return penalty - self.temperature * logarithm
+
+    def optimality_gap(self, measure: Measure) -> float:
+        """Certificate: an upper bound of F(μ) − min F, which is 0 at a minimiser only.
+
+        The risk is convex in the outputs, so that any covector u bounds min F from below;
+        this is F(μ) minus the bound that the residuals of μ themselves give (Nitanda, Wu,
+        Suzuki 2022).
+
+        ===================================  ==============================================
+        temperature > 0, on a grid           τ KL(μ | e^{−Ψ_μ/τ}/Z), where min F is over
+                                             densities on the same cells: inside the box,
+                                             with midpoint sums
+        temperature 0, Φ of degree 2 (relu,  F(μ) + R*(s u), s u the best multiple of u for
+        linear; square with a fixed outer    which no neuron gains; min F is over all
+        weight), any ridge                   probability measures
+        temperature 0, other Φ with bounds   ∫Ψ_μ dμ − min Ψ_μ, min Ψ_μ bounded from below by
+        on σ' and σ'', a ridge on all        branch and bound; min F is over all probability
+        parameters, at most 3 inner ones     measures
+        ===================================  ==============================================
+
+        Parameters
+        ----------
+        measure : Measure
+
+        Returns
+        -------
+        float
+            Valid up to rounding; at temperature 0 it also bounds the suboptimality of the
+            masses of a grid, taken as particles at the centres.
+
+        Raises
+        ------
+        InvalidInputError
+            Where no bound is available: the reason, and what has one.
+
+        Examples
+        --------
+        >>> neuron = Neuron(1, activation="relu", bias=False)
+        >>> problem = Problem(neuron, Dataset([[1.0]], [1.0]), ridge=0.5)
+        >>> best = ParticleMeasure([[0.5**0.5, 0.5**0.5]])  # f = ½: |ℓ'| max_w relu(w)/|w| = λ
+        >>> problem.energy(best), abs(problem.optimality_gap(best)) < 1e-12
+        (0.375, True)
+        """
+        self.check_measure(measure)
+        if self.temperature > 0.0:
+            return noisy_gap(self, measure)
+        return noiseless_gap(self, measure)
 
     # -- how it moves ------------------------------------------------------------------
 
@@ -201,14 +261,15 @@ class Problem:
         where = ParticleMeasure(positions)
         self.check_measure(where)
         covector = self.covector(self.outputs(measure))
-        positions = where.positions
-        potentials = self._engine(positions.dtype).potentials(positions, covector)
-        return np.asarray(potentials + self.confinement(positions))
+        return self.potential_at(where.positions, covector)
 
     def confinement(self, positions: FloatArray) -> Float64Array:
-        """V(θ) of the regularizer at parameters (m, p), which are not checked; shape (m,)."""
+        """V(θ), with the geometric potential, at unchecked parameters (m, p); shape (m,)."""
         coefficients = self.ridge.coefficients(self.neuron)
-        return np.asarray(0.5 * np.square(positions, dtype=np.float64) @ coefficients)
+        ridge = np.asarray(0.5 * np.square(positions, dtype=np.float64) @ coefficients)
+        if self.volume is None or self.temperature == 0.0:
+            return ridge
+        return ridge - self.temperature * self.volume.logarithms(positions)
 
     def velocity(self, measure: Measure) -> FloatArray:
         """Velocity −∇Ψ(θ_i; μ) of each particle, shape (N, p).
@@ -242,6 +303,11 @@ class Problem:
         derivatives = self.loss.derivatives(outputs, self.data.targets)
         return np.asarray(derivatives * (self.data.weights[:, None] / self.scale))
 
+    def potential_at(self, positions: FloatArray, covector: Float64Array) -> Float64Array:
+        """Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ) at positions (m, p) for any u (n, k); shape (m,)."""
+        sums = self._engine(positions.dtype).potentials(positions, covector)
+        return np.asarray(sums + self.confinement(positions))
+
     def velocity_at(
         self, positions: FloatArray, masses: Float64Array, out: FloatArray | None = None
     ) -> tuple[FloatArray, Float64Array]:
@@ -259,6 +325,8 @@ class Problem:
         coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
         if coefficients.any():
             subtract_scaled(out, coefficients, positions)
+        if self.volume is not None and self.temperature > 0.0:
+            out[:, self.volume.parameter] += self.temperature * self.volume.slopes(positions)
         return out, self.scale * sums
 
     def engine_name(self, dtype: Any) -> str:
@@ -301,7 +369,7 @@ class Problem:
 
         All of it is JSON except ``"data"``, which holds arrays.
         """
-        return {
+        described = {
             "neuron": self.neuron.to_dict(),
             "loss": self.loss.to_dict(),
             "ridge": self.ridge.to_dict(),
@@ -309,6 +377,9 @@ class Problem:
             "scale": float(self.scale),
             "data": self.data.to_dict(),
         }
+        if self.volume is not None:
+            described["volume"] = self.volume.to_dict()
+        return described
 
     @classmethod
     def from_dict(cls, described: Mapping[str, Any]) -> Problem:

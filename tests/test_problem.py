@@ -436,7 +436,9 @@ def test_arguments_that_do_not_fit_are_refused(use, message):
 
 @pytest.mark.parametrize("method", ["outputs", "risk", "residual", "velocity", "energy", "penalty"])
 def test_particles_of_another_dimension_are_refused_with_the_parameters(method):
-    with pytest.raises(InvalidInputError, match="the measure has 5 parameters, .* has 3: a_0, w_0, b"):
+    with pytest.raises(
+        InvalidInputError, match="the measure has 5 parameters, .* has 3: a_0, w_0, b"
+    ):
         getattr(Problem(Neuron(1), LINE), method)(cloud(5))
 
 
