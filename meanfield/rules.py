@@ -97,7 +97,8 @@ class Combinations:
 
     def _count(self, form: StandardForm, nodes: int) -> int:
         """Largest number of nodes on a line."""
-        return math.floor(nodes ** (1.0 / form.dimensions) + 1e-9)
+        root: float = nodes ** (1.0 / form.dimensions)
+        return math.floor(root + 1e-9)
 
     def _combine(self, form: StandardForm, count: int) -> ParticleMeasure:
         places, masses = self.lines[form.name](count)
