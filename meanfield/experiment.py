@@ -14,7 +14,7 @@ from meanfield.measures import InitialLaw, Measure, Sampling
 from meanfield.observers import Accuracy, Observer, TestRisk
 from meanfield.problem import Problem
 from meanfield.registry import EntryPointRegistry
-from meanfield.simulate import simulate
+from meanfield.simulate import resume, simulate
 from meanfield.solver import Solver, default_solver, solvers
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
@@ -130,6 +130,14 @@ class Experiment:
             return (TestRisk(self.test), Accuracy(self.test))
         return (TestRisk(self.test),)
 
+    def estimates(self, solver: str, measure: Measure, seed: int) -> tuple[Observer, ...]:
+        """Observers by which a solver watches the error of a run from a measure."""
+        offered = getattr(self.solver(solver), "observers", None)
+        if offered is None:
+            return ()
+        found: tuple[Observer, ...] = offered(self.problem, self.initial, measure, seed)
+        return found
+
     def shared(self) -> AbstractContextManager[None]:
         """Inside, a run shares its particles between all ranks of a launch by ``mpiexec``.
 
@@ -153,15 +161,34 @@ class Experiment:
     ) -> Trajectory:
         """Simulate; arguments as in `start` and `meanfield.simulate.simulate`."""
         name = next(iter(self.solvers)) if solver is None else solver
+        start = self.start(particles, seed, solver=name)
         return simulate(
             self.problem,
-            self.start(particles, seed, solver=name),
+            start,
             self.solver(name),
             t_end=self.t_end,
             save_at=self.save_at,
             store=store,
             seed=seed,
-            observers=(*self.observers(), *observers),
+            observers=(*self.observers(), *self.estimates(name, start, seed), *observers),
             progress=progress,
             force=force,
         )
+
+    def resume(
+        self,
+        store: str | Path,
+        *,
+        seed: int = 0,
+        solver: str | None = None,
+        particles: int | None = None,
+        observers: Sequence[Observer] = (),
+        progress: bool = False,
+    ) -> Trajectory:
+        """Continue a run of this experiment from its file; arguments as those it was made with."""
+        name = next(iter(self.solvers)) if solver is None else solver
+        watched = self.observers()
+        if hasattr(self.solver(name), "observers"):
+            start = self.start(particles, seed, solver=name)
+            watched = (*watched, *self.estimates(name, start, seed))
+        return resume(store, observers=(*watched, *observers), progress=progress)

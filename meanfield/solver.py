@@ -49,6 +49,9 @@ class Solver(Protocol[State]):
         kind that the method needs, of the law μ_0: a grid, or nodes of a quadrature.
         `particles` is how many cells or nodes the user wants in total, None if the method
         is to choose. Without it, particles are drawn from the law.
+    observers : method, optional
+        ``observers(problem, law, measure, seed)`` gives the observers that estimate the error
+        of a run from that initial measure.
     """
 
     name: ClassVar[str]
@@ -100,8 +103,8 @@ def default_solver(name: str, t_end: float) -> Any:
 
     Examples
     --------
-    >>> default_solver("langevin", t_end=10.0)
-    Langevin(step=0.01, method='leimkuhler-matthews')
+    >>> default_solver("langevin", t_end=10.0).step
+    0.01
     """
     kind = solvers[name]
     required = [
