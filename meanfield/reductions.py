@@ -18,7 +18,7 @@ from meanfield.problem import Problem
 from meanfield.radial_laws import RadialGaussian
 from meanfield.volumes import RadialVolume
 
-__all__ = ["Reduction", "radial"]
+__all__ = ["Reduction", "balanced", "radial"]
 
 
 @dataclass(frozen=True)
@@ -179,6 +179,32 @@ def radial(
     volume = RadialVolume(neuron.outer_columns, neuron.inputs - 1) if neuron.inputs > 1 else None
     problem = Problem(reduced, data, loss, ridge, temperature, scale, volume)
     return Reduction(neuron, problem)
+
+
+def balanced(neuron: Neuron, measure: ParticleMeasure) -> ParticleMeasure:
+    """The measure with each a replaced by ±|(w, b)|, of the same sign.
+
+    Neurons of a homogeneous activation keep |a| = |(w, b)|; see the solver ``conic``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the neuron does not train one outer weight, or the measure has other parameters.
+
+    Examples
+    --------
+    >>> balanced(Neuron(1, activation="relu"), ParticleMeasure([[-0.1, 3.0, 4.0]])).positions
+    array([[-5.,  3.,  4.]])
+    """
+    if neuron.outer_columns != 1:
+        raise InvalidInputError(
+            f"a balance needs one trained outer weight, got {neuron.outer_columns} of them"
+        )
+    _require(measure, neuron)
+    positions = measure.positions.copy()
+    lengths = np.linalg.norm(positions[:, 1:], axis=1)
+    positions[:, 0] = np.where(positions[:, 0] < 0.0, -lengths, lengths)
+    return ParticleMeasure(positions, measure.weights)
 
 
 def _lengths(law: IsotropicGaussians | Dataset, dim: int, nodes: int) -> Dataset:

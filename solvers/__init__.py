@@ -1,7 +1,8 @@
 """How a measure evolves: one family of methods a file."""
 
+from meanfield.solvers.conic_flow import ConicFlow
 from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import SGD, OnlineSGD
 
-__all__ = ["SGD", "Langevin", "OnlineSGD", "ParticleFlow"]
+__all__ = ["SGD", "ConicFlow", "Langevin", "OnlineSGD", "ParticleFlow"]
