@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         MeanfieldError,
     )
     from meanfield.experiment import Experiment
+    from meanfield.gibbs import Gibbs, gibbs
     from meanfield.grids import GridMeasure
     from meanfield.losses import Loss
     from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from meanfield.plotting import animate, plot
     from meanfield.population import PopulationProblem
     from meanfield.problem import Problem
+    from meanfield.quadrature import quadrature
     from meanfield.regularizers import Ridge
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
@@ -47,6 +49,7 @@ _HOMES = {
     "Experiment": "meanfield.experiment",
     "FileError": "meanfield.errors",
     "Gaussian": "meanfield.measures",
+    "Gibbs": "meanfield.gibbs",
     "GridMeasure": "meanfield.grids",
     "InvalidInputError": "meanfield.errors",
     "Loss": "meanfield.losses",
@@ -61,8 +64,10 @@ _HOMES = {
     "Trajectory": "meanfield.trajectory",
     "animate": "meanfield.plotting",
     "compare": "meanfield.compare",
+    "gibbs": "meanfield.gibbs",
     "open": "meanfield.trajectory",
     "plot": "meanfield.plotting",
+    "quadrature": "meanfield.quadrature",
     "resume": "meanfield.simulate",
     "simulate": "meanfield.simulate",
 }
@@ -76,6 +81,7 @@ __all__ = [
     "Experiment",
     "FileError",
     "Gaussian",
+    "Gibbs",
     "GridMeasure",
     "InvalidInputError",
     "Loss",
@@ -93,11 +99,13 @@ __all__ = [
     "compare",
     "distances",
     "distributions",
+    "gibbs",
     "losses",
     "observers",
     "open",
     "plot",
     "plotting",
+    "quadrature",
     "resume",
     "simulate",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from meanfield.certificates import noiseless_gap, noisy_gap
 from meanfield.checks import as_finite_array, as_number
 from meanfield.datasets import Dataset
 from meanfield.engines.choice import choose_engine
@@ -185,6 +186,53 @@ class Problem:
         logarithm = mean_values(self.volume.logarithms, measure.positions, measure.weights)
         return penalty - self.temperature * logarithm
 
+    def optimality_gap(self, measure: Measure) -> float:
+        """Certificate: an upper bound of F(μ) − min F, which is 0 at a minimiser only.
+
+        The risk is convex in the outputs, so that any covector u bounds min F from below;
+        this is F(μ) minus the bound that the residuals of μ themselves give (Nitanda, Wu,
+        Suzuki 2022).
+
+        ===================================  ==============================================
+        temperature > 0, on a grid           τ KL(μ | e^{−Ψ_μ/τ}/Z), where min F is over
+                                             densities on the same cells: inside the box,
+                                             with midpoint sums
+        temperature 0, Φ of degree 2 (relu,  F(μ) + R*(s u), s u the best multiple of u for
+        linear; square with a fixed outer    which no neuron gains; min F is over all
+        weight), any ridge                   probability measures
+        temperature 0, other Φ with bounds   ∫Ψ_μ dμ − min Ψ_μ, min Ψ_μ bounded from below by
+        on σ' and σ'', a ridge on all        branch and bound; min F is over all probability
+        parameters, at most 3 inner ones     measures
+        ===================================  ==============================================
+
+        Parameters
+        ----------
+        measure : Measure
+
+        Returns
+        -------
+        float
+            Valid up to rounding; at temperature 0 it also bounds the suboptimality of the
+            masses of a grid, taken as particles at the centres.
+
+        Raises
+        ------
+        InvalidInputError
+            Where no bound is available: the reason, and what has one.
+
+        Examples
+        --------
+        >>> neuron = Neuron(1, activation="relu", bias=False)
+        >>> problem = Problem(neuron, Dataset([[1.0]], [1.0]), ridge=0.5)
+        >>> best = ParticleMeasure([[0.5**0.5, 0.5**0.5]])  # f = ½: |ℓ'| max_w relu(w)/|w| = λ
+        >>> problem.energy(best), abs(problem.optimality_gap(best)) < 1e-12
+        (0.375, True)
+        """
+        self.check_measure(measure)
+        if self.temperature > 0.0:
+            return noisy_gap(self, measure)
+        return noiseless_gap(self, measure)
+
     # -- how it moves ------------------------------------------------------------------
 
     def residual(self, measure: Measure) -> Float64Array:
@@ -213,9 +261,7 @@ class Problem:
         where = ParticleMeasure(positions)
         self.check_measure(where)
         covector = self.covector(self.outputs(measure))
-        positions = where.positions
-        potentials = self._engine(positions.dtype).potentials(positions, covector)
-        return np.asarray(potentials + self.confinement(positions))
+        return self.potential_at(where.positions, covector)
 
     def confinement(self, positions: FloatArray) -> Float64Array:
         """V(θ), with the geometric potential, at unchecked parameters (m, p); shape (m,)."""
@@ -256,6 +302,11 @@ class Problem:
         """u_j = α⁻¹ p_j ℓ'(f_j, y_j), so that Ψ(θ) = Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ); (n, k)."""
         derivatives = self.loss.derivatives(outputs, self.data.targets)
         return np.asarray(derivatives * (self.data.weights[:, None] / self.scale))
+
+    def potential_at(self, positions: FloatArray, covector: Float64Array) -> Float64Array:
+        """Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ) at positions (m, p) for any u (n, k); shape (m,)."""
+        sums = self._engine(positions.dtype).potentials(positions, covector)
+        return np.asarray(sums + self.confinement(positions))
 
     def velocity_at(
         self, positions: FloatArray, masses: Float64Array, out: FloatArray | None = None

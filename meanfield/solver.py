@@ -48,7 +48,7 @@ class Solver(Protocol[State]):
     name: ClassVar[str]
     state_type: ClassVar[type[Any]]
 
-    def start(self, problem: AnyProblem, measure: Any, seed: int) -> State:
+    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> State:
         """State at time 0.
 
         Raises

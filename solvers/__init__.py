@@ -1,8 +1,19 @@
 """How a measure evolves: one family of methods a file."""
 
 from meanfield.solvers.conic_flow import ConicFlow
+from meanfield.solvers.grid_flow import GridFlow
 from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
+from meanfield.solvers.quadrature_flow import QuadratureError, QuadratureFlow
 from meanfield.solvers.sgd import SGD, OnlineSGD
 
-__all__ = ["SGD", "ConicFlow", "Langevin", "OnlineSGD", "ParticleFlow"]
+__all__ = [
+    "SGD",
+    "ConicFlow",
+    "GridFlow",
+    "Langevin",
+    "OnlineSGD",
+    "ParticleFlow",
+    "QuadratureError",
+    "QuadratureFlow",
+]
