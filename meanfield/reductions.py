@@ -12,13 +12,17 @@ from meanfield.checks import as_count
 from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
 from meanfield.errors import InvalidInputError
+from meanfield.gauss_rules import gamma_rule, normal_rule
 from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.neurons import Neuron
+from meanfield.orbits import Orbits
 from meanfield.problem import Problem
 from meanfield.radial_laws import RadialGaussian
+from meanfield.reduced import ReducedProblem
+from meanfield.typing import Float64Array
 from meanfield.volumes import RadialVolume
 
-__all__ = ["Reduction", "balanced", "radial"]
+__all__ = ["Reduction", "balanced", "gaussian_points", "multi_index", "radial"]
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,114 @@ def radial(
     volume = RadialVolume(neuron.outer_columns, neuron.inputs - 1) if neuron.inputs > 1 else None
     problem = Problem(reduced, data, loss, ridge, temperature, scale, volume)
     return Reduction(neuron, problem)
+
+
+def multi_index(
+    neuron: Neuron,
+    data: Dataset,
+    *,
+    kept: int,
+    nodes: int = 32,
+    loss: Any = "squared",
+    ridge: Any = 0.0,
+    temperature: float = 0.0,
+    scale: float = 1.0,
+) -> Reduction:
+    """Reduction to k weights and a length, for targets of k inputs and the length of the rest.
+
+    With x = (z, ρ u), u uniform on the unit sphere of R^{d−k} and targets that depend on z
+    and ρ only, a law of neurons that is invariant under rotations of the last d − k weights
+    has the outputs f(z, ρ) = ∫ a E σ(w_{1:k}·z + r ρ u_1 + b) dμ(a, w_{1:k}, r, b), where a
+    Gauss rule takes the mean over u_1.
+
+    Parameters
+    ----------
+    neuron : Neuron
+        With d inputs.
+    data : Dataset
+        Points (z, ρ), k + 1 inputs with ρ ≥ 0; or z alone, k inputs, for the limit of many
+        Gaussian inputs, d → ∞, in which ρ u_1 becomes a standard normal number.
+    kept : int
+        k, from 0 to d − 1.
+    nodes : int
+        Nodes of the rule. It is exact to rounding for smooth σ; for kinked ones the error
+        is of the order of 1 / nodes² and the velocity jumps.
+    loss, ridge, temperature, scale
+        As in `meanfield.problem.Problem`, for the full problem.
+
+    Returns
+    -------
+    Reduction
+
+    Raises
+    ------
+    InvalidInputError
+        If k or the inputs of the data do not fit.
+
+    References
+    ----------
+    Abbe, Boix-Adsera, Misiakiewicz (2022), eq. DF-PDE, for the limit d → ∞.
+
+    Examples
+    --------
+    >>> neuron = Neuron(30, activation="tanh")
+    >>> points, weights = gaussian_points(kept=1, dim=30, nodes=(6, 3))
+    >>> data = Dataset(points, np.tanh(points[:, 0]), weights)
+    >>> reduction = multi_index(neuron, data, kept=1)
+    >>> reduction.problem.neuron.parameter_names  # w_1 is the length
+    ('a_0', 'w_0', 'w_1', 'b')
+    """
+    rest = neuron.inputs - as_count("kept", kept, least=0)
+    if rest < 1:
+        raise InvalidInputError(f"kept must be below the {neuron.inputs} inputs, got {kept}")
+    if data.inputs.shape[1] == kept and kept > 0:
+        orbits = Orbits.normal(as_count("nodes", nodes))
+        data = Dataset(np.column_stack([data.inputs, np.ones(len(data))]), data.targets,
+                       data.weights)  # fmt: skip
+    elif data.inputs.shape[1] == kept + 1 and data.inputs[:, -1].min() >= 0.0:
+        orbits = Orbits.sphere(rest, as_count("nodes", nodes))
+    else:
+        raise InvalidInputError(
+            f"data must have the {kept + 1} inputs (z, ρ) with ρ >= 0, or the {kept} inputs z, "
+            f"got {data.inputs.shape[1]}"
+        )
+    reduced = Neuron(kept + 1, neuron.outputs, neuron.activation, neuron.outer, neuron.bias)
+    volume = RadialVolume(neuron.outer_columns + kept, rest - 1) if rest > 1 else None
+    problem = ReducedProblem(reduced, data, loss, ridge, temperature, scale, volume, orbits)
+    return Reduction(neuron, problem, kept)
+
+
+def gaussian_points(
+    kept: int, dim: int, nodes: tuple[int, int]
+) -> tuple[Float64Array, Float64Array]:
+    """Quadrature of (z, ρ) = (x_1 … x_k, |(x_{k+1} … x_d)|) for x ~ N(0, I_d).
+
+    Parameters
+    ----------
+    kept, dim : int
+        k and d > k.
+    nodes : (int, int)
+        Nodes for each component of z, and for ρ.
+
+    Returns
+    -------
+    points : (n, k + 1) array
+    weights : (n,) array
+
+    Examples
+    --------
+    >>> points, weights = gaussian_points(kept=1, dim=4, nodes=(3, 2))
+    >>> (weights @ points**2).round(12).tolist()
+    [1.0, 3.0]
+    """
+    component = normal_rule(as_count("nodes for z", nodes[0]))
+    halves, masses = gamma_rule(0.5 * (dim - kept), as_count("nodes for ρ", nodes[1]))
+    rules = [component] * kept + [(np.sqrt(2.0 * halves), masses)]
+    points, weights = (
+        np.stack([part.ravel() for part in np.meshgrid(*parts, indexing="ij")], axis=1)
+        for parts in zip(*rules, strict=True)
+    )
+    return points, np.asarray(weights.prod(axis=1))
 
 
 def balanced(neuron: Neuron, measure: ParticleMeasure) -> ParticleMeasure:
