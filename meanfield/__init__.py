@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meanfield import activations, distances, distributions, losses, observers, plotting
-    from meanfield.activations import Activation
+    from meanfield.activation import Activation
     from meanfield.compare import compare
     from meanfield.datasets import Dataset
     from meanfield.errors import (
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
         MeanfieldError,
     )
     from meanfield.experiment import Experiment
+    from meanfield.gibbs import Gibbs, gibbs
+    from meanfield.grids import GridMeasure
     from meanfield.losses import Loss
     from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
     from meanfield.neurons import Neuron
     from meanfield.plotting import animate, plot
     from meanfield.population import PopulationProblem
     from meanfield.problem import Problem
+    from meanfield.quadrature import quadrature
     from meanfield.regularizers import Ridge
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
@@ -39,13 +42,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Activation": "meanfield.activations",
+    "Activation": "meanfield.activation",
     "Box": "meanfield.measures",
     "Dataset": "meanfield.datasets",
     "DivergenceError": "meanfield.errors",
     "Experiment": "meanfield.experiment",
     "FileError": "meanfield.errors",
     "Gaussian": "meanfield.measures",
+    "Gibbs": "meanfield.gibbs",
+    "GridMeasure": "meanfield.grids",
     "InvalidInputError": "meanfield.errors",
     "Loss": "meanfield.losses",
     "MeanfieldError": "meanfield.errors",
@@ -59,8 +64,10 @@ _HOMES = {
     "Trajectory": "meanfield.trajectory",
     "animate": "meanfield.plotting",
     "compare": "meanfield.compare",
+    "gibbs": "meanfield.gibbs",
     "open": "meanfield.trajectory",
     "plot": "meanfield.plotting",
+    "quadrature": "meanfield.quadrature",
     "resume": "meanfield.simulate",
     "simulate": "meanfield.simulate",
 }
@@ -74,6 +81,8 @@ __all__ = [
     "Experiment",
     "FileError",
     "Gaussian",
+    "Gibbs",
+    "GridMeasure",
     "InvalidInputError",
     "Loss",
     "MeanfieldError",
@@ -90,11 +99,13 @@ __all__ = [
     "compare",
     "distances",
     "distributions",
+    "gibbs",
     "losses",
     "observers",
     "open",
     "plot",
     "plotting",
+    "quadrature",
     "resume",
     "simulate",
 ]

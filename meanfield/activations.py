@@ -1,148 +1,29 @@
-"""Scalar nonlinearities: values, derivatives, and what each knows of itself."""
+"""The scalar nonlinearities by name, with parameters, and made by users."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from meanfield.checks import as_finite_array, as_number
+from meanfield.activation import Activation, ScalarFunction
+from meanfield.checks import as_count, as_finite_array, as_number
 from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.radial_average import RadialAverage
 from meanfield.registry import Registry
-from meanfield.splines import Spline
-from meanfield.typing import Float64Array
 
 __all__ = [
-    "Activation",
     "activation_from_dict",
     "activations",
     "clipped_linear",
     "custom",
     "leaky_relu",
     "linear_spline",
+    "radial_average",
 ]
-
-ScalarFunction = Callable[[float], float]
-
-
-@dataclass(frozen=True)
-class Activation:
-    """A scalar nonlinearity σ with its derivative.
-
-    Use a name (``"tanh"``), a parametrised constructor (`leaky_relu`,
-    `clipped_linear`) or `custom`; `activations` lists the names.
-
-    Attributes
-    ----------
-    name : str
-        Name in the vocabulary.
-    parameters : mapping of str to float
-        Parameters by name, empty for most (tuples of numbers for `linear_spline`).
-    homogeneity : float or None
-        Degree h with σ(cz) = c^h σ(z) for all c > 0, or None.
-    kinks : tuple of float
-        Points where σ' jumps; there the derivative is the one from the left.
-    smoothness : float
-        Number of continuous derivatives (``inf`` for analytic functions).
-
-    Examples
-    --------
-    >>> relu = activations["relu"]
-    >>> relu([-1.0, 2.0]), relu.derivative([-1.0, 2.0])
-    (array([0., 2.]), array([0., 1.]))
-    >>> relu.homogeneity, relu.kinks
-    (1.0, (0.0,))
-    """
-
-    name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    homogeneity: float | None = None
-    kinks: tuple[float, ...] = ()
-    smoothness: float = math.inf
-    functions: tuple[ScalarFunction, ...] | None = field(default=None, repr=False)
-
-    def __hash__(self) -> int:
-        return hash((self.name, tuple(self.parameters.items()), self.functions))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: copies and pickles carry no compiled kernels."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-    def __call__(self, z: Any) -> Float64Array:
-        """Values σ(z), elementwise, of the shape of `z`."""
-        return self._evaluate(z)[0]
-
-    def derivative(self, z: Any) -> Float64Array:
-        """Derivatives σ'(z), elementwise, of the shape of `z`."""
-        return self._evaluate(z)[1]
-
-    def _evaluate(self, z: Any) -> tuple[Float64Array, Float64Array]:
-        from meanfield.kernels.activations import fill_pairs
-
-        points = np.array(z, dtype=np.float64)
-        flat = points.ravel()
-        values, slopes = np.empty_like(flat), np.empty_like(flat)
-        self.compiled(fill_pairs)(self.typed, flat, values, slopes)
-        return values.reshape(points.shape), slopes.reshape(points.shape)
-
-    @cached_property
-    def typed(self) -> Any:
-        """The named tuple by which compiled kernels know this activation."""
-        from meanfield.kernels import activations as kernels
-
-        if self.functions is not None:
-            return kernels.custom(*(getattr(f, "py_func", f) for f in self.functions))
-        if self.name == "linear_spline":
-            spline = self.spline
-            assert spline is not None
-            knots, values = (self.parameters[key] for key in ("knots", "values"))
-            return kernels.LinearSpline(knots, values, tuple(spline.slopes.tolist()))
-        return kernels.BUILTIN[self.name](*self.parameters.values())
-
-    def compiled(self, kernel: Any) -> Any:
-        """The form of a kernel that takes this activation's `typed`.
-
-        Kernels around a user's functions live as long as the process: on disk they
-        could not be told from those of another function of the same name.
-        """
-        from meanfield.kernels.compilation import uncached
-
-        return kernel if self.functions is None else uncached(kernel)
-
-    @property
-    def has_curvature(self) -> bool:
-        """Whether σ'' is known."""
-        return self.functions is None or len(self.functions) == 3
-
-    @cached_property
-    def spline(self) -> Spline | None:
-        """The pieces of a piecewise linear σ, or None."""
-        parameters: Any = self.parameters
-        if self.functions is not None:
-            return None
-        if self.name == "relu":
-            return Spline.through([0.0], [0.0], 0.0, 1.0)
-        if self.name == "leaky_relu":
-            return Spline.through([0.0], [0.0], parameters["slope"], 1.0)
-        if self.name == "clipped_linear":
-            knots = [parameters["start"], parameters["stop"]]
-            return Spline.through(knots, [parameters["low"], parameters["high"]], 0.0, 0.0)
-        if self.name == "linear_spline":
-            return Spline.through(*parameters.values())
-        return None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary from which `activation_from_dict` rebuilds the activation."""
-        described: dict[str, Any] = {"name": self.name}
-        if self.parameters:
-            described["parameters"] = dict(self.parameters)
-        return described
-
 
 #: Vocabulary of activations by name.
 activations: Registry[Activation] = Registry("activation")
@@ -313,6 +194,44 @@ def linear_spline(
     return Activation("linear_spline", parameters, kinks=places, smoothness=0)
 
 
+def radial_average(
+    activation: Activation | Mapping[str, Any] | str, dim: int, nodes: int = 40
+) -> Activation:
+    """g(s) = E σ(s U) with U one coordinate of a uniform unit vector in R^dim.
+
+    A neuron σ(w·x) averaged over the directions of w (or of x) is g(|w| |x|).
+
+    Parameters
+    ----------
+    activation : str, dict or Activation
+        σ. A piecewise linear one has a closed form; a smooth one is averaged by a Gauss
+        rule for the law of U.
+    dim : int
+        Dimension d.
+    nodes : int
+        Nodes of the rule for a smooth σ. It is exact to rounding while σ(s u) is close to
+        a polynomial of degree 2 nodes − 1 in u: with 40 nodes, softplus is right to 1e-12
+        for |s| ≤ 10 and to 1e-5 for |s| ≤ 30.
+
+    Raises
+    ------
+    InvalidInputError
+        If σ has kinks without being piecewise linear, or is such an average itself.
+
+    Examples
+    --------
+    >>> g = radial_average("relu", dim=3)  # E relu(s U) = |s| / 4
+    >>> g([2.0]), g.derivative([2.0])
+    (array([0.5]), array([0.25]))
+    """
+    inner = activation_from_dict(activation)
+    if isinstance(inner, RadialAverage) or (inner.kinks and inner.spline is None):
+        raise InvalidInputError(
+            f"radial_average needs a smooth or a piecewise linear activation, got {inner.name!r}"
+        )
+    return RadialAverage.of(inner, as_count("dim", dim), as_count("nodes", nodes))
+
+
 def _check_derivative(activation: Activation) -> None:
     from numba.core.errors import NumbaError
 
@@ -408,8 +327,21 @@ def activation_from_dict(described: Mapping[str, Any] | str | Activation) -> Act
         )
     name = described.get("name", "")
     parameters = dict(described.get("parameters", {}))
+    if name == "radial_average":
+        return _rebuilt_average(parameters)
     default = activations[name]
     for parameter in parameters:
         if parameter not in default.parameters:
             raise unknown_name(f"parameter of {name}", parameter, default.parameters)
     return _PARAMETRISED[name](**parameters) if parameters else default
+
+
+def _rebuilt_average(parameters: dict[str, Any]) -> Activation:
+    known = ("activation", "dim", "nodes")
+    for parameter in parameters:
+        if parameter not in known:
+            raise unknown_name("parameter of radial_average", parameter, known)
+    for parameter in known[:2]:
+        if parameter not in parameters:
+            raise InvalidInputError(f"radial_average needs the parameter {parameter}")
+    return radial_average(**parameters)

@@ -3,6 +3,9 @@
 Each name says which estimator it is: exact transport, sliced, entropic, energy.
 Between finite samples, transport distances in more than one dimension measure mostly
 the sampling: compare them with the same distance between independent samples.
+
+A grid enters with two Gauss points along each axis of a cell (`GridMeasure.to_particles`),
+whose W₂ distance to its density is 0.15 cells along each axis.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import numpy as np
 
 from meanfield.checks import as_count, as_number
 from meanfield.errors import InvalidInputError, MeanfieldError
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure, require_measure
 from meanfield.problems import AnyProblem
 from meanfield.registry import Registry
 from meanfield.typing import Float64Array
@@ -38,7 +41,7 @@ _MOST_ITERATIONS = 10_000_000
 _BLOCK = 1024
 
 
-def wasserstein(mu: ParticleMeasure, nu: ParticleMeasure, p: float = 2) -> float:
+def wasserstein(mu: Measure, nu: Measure, p: float = 2) -> float:
     """Exact Wasserstein distance W_p(μ, ν) = (min_π ∫ |x − y|^p dπ(x, y))^(1/p).
 
     The minimum is over couplings π of μ and ν; the result is the distance, not the
@@ -46,7 +49,7 @@ def wasserstein(mu: ParticleMeasure, nu: ParticleMeasure, p: float = 2) -> float
 
     Parameters
     ----------
-    mu, nu : ParticleMeasure
+    mu, nu : Measure
         N and M weighted particles in the same dimension.
     p : float
         1 or 2; on the line any p ≥ 1.
@@ -75,30 +78,30 @@ def wasserstein(mu: ParticleMeasure, nu: ParticleMeasure, p: float = 2) -> float
         return wasserstein_1d(mu, nu, p)
     if p not in (1, 2):
         raise InvalidInputError(f"p must be 1 or 2 in dimension {mu.dim}, got {p!r}")
-    if len(mu) * len(nu) > _MOST_PAIRS:
-        raise InvalidInputError(
-            f"exact transport between {len(mu)} and {len(nu)} particles needs more than the "
-            f"{_MOST_PAIRS:,} pairs that are allowed; use sliced_wasserstein or energy, or fewer "
-            "particles"
-        )
     (x, a), (y, b) = _atoms(mu), _atoms(nu)
+    if len(a) * len(b) > _MOST_PAIRS:
+        raise InvalidInputError(
+            f"exact transport between {len(a)} and {len(b)} particles needs more than the "
+            f"{_MOST_PAIRS:,} pairs that are allowed; use sliced_wasserstein or energy, or fewer "
+            "particles, which a grid can sample"
+        )
     ot = _transport_library()
     cost = ot.dist(x, y, metric="euclidean" if p == 1 else "sqeuclidean")
     value, log = ot.emd2(a, b, cost, numItermax=_MOST_ITERATIONS, log=True, return_matrix=False)
     if log["warning"] is not None:
         raise MeanfieldError(
-            f"exact transport between {len(mu)} and {len(nu)} particles did not finish in "
+            f"exact transport between {len(a)} and {len(b)} particles did not finish in "
             f"{_MOST_ITERATIONS:,} iterations; use sliced_wasserstein"
         )
     return float(max(value, 0.0) ** (1.0 / p))
 
 
-def wasserstein_1d(mu: ParticleMeasure, nu: ParticleMeasure, p: float = 2) -> float:
+def wasserstein_1d(mu: Measure, nu: Measure, p: float = 2) -> float:
     """Exact W_p on the line, (∫_0^1 |F_μ^{-1}(u) − F_ν^{-1}(u)|^p du)^(1/p).
 
     Parameters
     ----------
-    mu, nu : ParticleMeasure
+    mu, nu : Measure
         In one dimension, with any sizes and weights.
     p : float
         p ≥ 1.
@@ -128,8 +131,8 @@ def wasserstein_1d(mu: ParticleMeasure, nu: ParticleMeasure, p: float = 2) -> fl
 
 
 def sliced_wasserstein(
-    mu: ParticleMeasure,
-    nu: ParticleMeasure,
+    mu: Measure,
+    nu: Measure,
     p: float = 2,
     *,
     projections: int = 128,
@@ -139,7 +142,7 @@ def sliced_wasserstein(
 
     Parameters
     ----------
-    mu, nu : ParticleMeasure
+    mu, nu : Measure
         In the same dimension.
     p : float
         p ≥ 1.
@@ -174,7 +177,7 @@ def sliced_wasserstein(
     return float(np.mean(costs) ** (1.0 / p))
 
 
-def energy(mu: ParticleMeasure, nu: ParticleMeasure) -> float:
+def energy(mu: Measure, nu: Measure) -> float:
     """Energy distance (2 E|X − Y| − E|X − X'| − E|Y − Y'|)^(1/2), a metric.
 
     X, X' ~ μ and Y, Y' ~ ν are independent; expectations are over the particles,
@@ -182,7 +185,7 @@ def energy(mu: ParticleMeasure, nu: ParticleMeasure) -> float:
 
     Parameters
     ----------
-    mu, nu : ParticleMeasure
+    mu, nu : Measure
         In the same dimension.
 
     Raises
@@ -206,9 +209,7 @@ def energy(mu: ParticleMeasure, nu: ParticleMeasure) -> float:
     return float(np.sqrt(max(square, 0.0)))
 
 
-def sinkhorn(
-    mu: ParticleMeasure, nu: ParticleMeasure, regularization: float | None = None
-) -> float:
+def sinkhorn(mu: Measure, nu: Measure, regularization: float | None = None) -> float:
     """Sinkhorn divergence S_ε(μ, ν) = OT_ε(μ, ν) − ½ OT_ε(μ, μ) − ½ OT_ε(ν, ν).
 
     OT_ε(μ, ν) = min_π ∫ |x − y|² dπ + ε KL(π | μ ⊗ ν). A cost, not its root: it tends
@@ -216,7 +217,7 @@ def sinkhorn(
 
     Parameters
     ----------
-    mu, nu : ParticleMeasure
+    mu, nu : Measure
         In the same dimension.
     regularization : float, optional
         ε > 0, in squared units of the parameters; 5 % of the mean squared distance
@@ -241,12 +242,13 @@ def sinkhorn(
     4.0
     """
     _check_pair(mu, nu)
-    if max(len(mu), len(nu)) ** 2 > _MOST_PAIRS:
-        raise InvalidInputError(
-            f"sinkhorn takes up to {int(_MOST_PAIRS**0.5)} particles, got {len(mu)} and {len(nu)}; "
-            "use sliced_wasserstein or energy"
-        )
     first, second = _atoms(mu), _atoms(nu)
+    sizes = [len(masses) for _, masses in (first, second)]
+    if max(sizes) ** 2 > _MOST_PAIRS:
+        raise InvalidInputError(
+            f"sinkhorn takes up to {int(_MOST_PAIRS**0.5)} particles, got {sizes[0]} and "
+            f"{sizes[1]}; use sliced_wasserstein or energy"
+        )
     if regularization is None:
         cost = _transport_library().dist(first[0], second[0])
         regularization = 0.05 * float(first[1] @ cost @ second[1]) or 1.0
@@ -256,7 +258,7 @@ def sinkhorn(
     return cross - 0.5 * own
 
 
-def coupling(mu: ParticleMeasure, nu: ParticleMeasure) -> float:
+def coupling(mu: Measure, nu: Measure) -> float:
     """Synchronous coupling distance (Σ_i m_i |x_i − y_i|²)^(1/2), particle by particle.
 
     An upper bound of W_2, and the one without sampling error: use it for particles
@@ -264,13 +266,13 @@ def coupling(mu: ParticleMeasure, nu: ParticleMeasure) -> float:
 
     Parameters
     ----------
-    mu, nu : ParticleMeasure
+    mu, nu : Measure
         With the same number, masses and dimension of particles.
 
     Raises
     ------
     InvalidInputError
-        If numbers, masses or dimensions differ.
+        If numbers, masses or dimensions differ, or a measure is a grid.
 
     Examples
     --------
@@ -278,6 +280,10 @@ def coupling(mu: ParticleMeasure, nu: ParticleMeasure) -> float:
     1.0
     """
     _check_pair(mu, nu)
+    if not (isinstance(mu, ParticleMeasure) and isinstance(nu, ParticleMeasure)):
+        raise InvalidInputError(
+            "coupling compares particle by particle, which grids have not; use wasserstein"
+        )
     if len(mu) != len(nu) or not np.allclose(mu.weights, nu.weights, rtol=1e-12, atol=0.0):
         raise InvalidInputError(
             f"coupling takes the same number and masses of particles, got {len(mu)} and {len(nu)}; "
@@ -287,16 +293,14 @@ def coupling(mu: ParticleMeasure, nu: ParticleMeasure) -> float:
     return float(np.sqrt(masses @ ((x - y) ** 2).sum(axis=1)))
 
 
-def function(
-    problem: AnyProblem, mu: ParticleMeasure, nu: ParticleMeasure, inputs: Any = None
-) -> float:
+def function(problem: AnyProblem, mu: Measure, nu: Measure, inputs: Any = None) -> float:
     """Root mean square distance of outputs, (Σ_j p_j |f(x_j; μ) − f(x_j; ν)|²)^(1/2).
 
     Parameters
     ----------
     problem : Problem or PopulationProblem
         Whose neuron makes networks of the measures.
-    mu, nu : ParticleMeasure
+    mu, nu : Measure
     inputs : (m, d) array, optional
         Points with equal weights; by default the data of the problem with theirs.
 
@@ -336,12 +340,9 @@ def _transport_library() -> Any:
     return ot
 
 
-def _check_pair(mu: ParticleMeasure, nu: ParticleMeasure) -> None:
+def _check_pair(mu: Measure, nu: Measure) -> None:
     for measure in (mu, nu):
-        if not isinstance(measure, ParticleMeasure):
-            raise InvalidInputError(
-                f"distances are between ParticleMeasure objects, got {type(measure).__name__}"
-            )
+        require_measure("both sides of a distance", measure)
     if mu.dim != nu.dim:
         raise InvalidInputError(
             f"the measures must have the same dimension, got {mu.dim} and {nu.dim}"
@@ -353,11 +354,12 @@ def _check_power(p: float) -> None:
         raise InvalidInputError(f"p must be >= 1, got {p!r}")
 
 
-def _atoms(measure: ParticleMeasure) -> tuple[Float64Array, Float64Array]:
+def _atoms(measure: Measure) -> tuple[Float64Array, Float64Array]:
     """Positions and masses of the particles that have a mass."""
-    massive = measure.weights > 0.0
-    positions = measure.positions[massive].astype(np.float64)
-    masses = measure.weights[massive]
+    particles = measure.to_particles()
+    massive = particles.weights > 0.0
+    positions = particles.positions[massive].astype(np.float64)
+    masses = particles.weights[massive]
     return positions, masses / masses.sum()
 
 

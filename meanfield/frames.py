@@ -14,7 +14,8 @@ from meanfield.errors import FileError, InvalidInputError
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
 from meanfield.problems import problem_from_dict
 from meanfield.solver import solver_from_dict
-from meanfield.typing import Float64Array, FloatArray
+from meanfield.supports import read_support
+from meanfield.typing import Array, Float64Array
 
 if TYPE_CHECKING:
     from meanfield.storage import MemoryStore
@@ -53,8 +54,8 @@ class Source(Protocol):
         """What the run is."""
         ...
 
-    def positions(self, index: int) -> FloatArray:
-        """Particles of one frame."""
+    def values(self, index: int) -> Array:
+        """Array of one frame, as `Support.values`."""
         ...
 
     def scalars(self) -> dict[str, Float64Array]:
@@ -75,7 +76,7 @@ class MemorySource:
     def engine(self) -> str:
         """How sums over particles and data were formed."""
         header = self.header()
-        return header.problem.engine_name(header.dtype)
+        return header.problem.engine_name(header.support.dtype)
 
     @property
     def committed(self) -> int:
@@ -97,9 +98,9 @@ class MemorySource:
         assert self._store.header is not None
         return self._store.header
 
-    def positions(self, index: int) -> FloatArray:
-        """Particles of one frame."""
-        return np.asarray(self._store.positions[index])
+    def values(self, index: int) -> Array:
+        """Array of one frame."""
+        return np.asarray(self._store.values[index])
 
     def scalars(self) -> dict[str, Float64Array]:
         """Variables with one number a frame, of the committed frames."""
@@ -145,28 +146,22 @@ class FileSource:
                 if part in file:
                     described[part] = {name: file[part][name][()] for name in names}
             problem = problem_from_dict(described)
-            particles, dim = file["position"].shape[1:]
-            equal = np.broadcast_to(1 / particles, particles)
-            masses = file["weight"][()] if "weight" in file else equal
             return Header(
                 problem=problem,
                 solver=solver_from_dict(json.loads(file.attrs["solver"])),
                 seed=int(file.attrs["seed"]),
                 times=file["save_time"][()],
-                masses=masses,
-                particles=particles,
-                dim=dim,
-                dtype=file["position"].dtype.name,
+                support=read_support(file),
                 observables=tuple(
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
                 ),
             )
 
-    def positions(self, index: int) -> FloatArray:
-        """Particles of one frame; only its bytes are read."""
+    def values(self, index: int) -> Array:
+        """Array of one frame; only its bytes are read."""
         assert self.path is not None
         with _reading(self.path) as file:
-            return np.asarray(file["position"][index])
+            return np.asarray(file[read_support(file).variable][index])
 
     def scalars(self) -> dict[str, Float64Array]:
         """Variables with one number a frame, of the committed frames."""
@@ -177,11 +172,17 @@ class FileSource:
 
 def _scalar_names(file: Any) -> list[str]:
     """Names of the per-frame variables in the order of their creation: risk, energy first."""
-    bare = {"time", "save_time", "particle", "parameter", "position", "weight", "state"}
-    found = [name for name in file if name not in bare and name not in PROBLEM_ARRAYS]
+    found = [name for name in file if _is_scalar(name, file[name])]
     return [name for name in ("risk", "energy") if name in found] + [
         name for name in found if name not in ("risk", "energy")
     ]
+
+
+def _is_scalar(name: str, dataset: Any) -> bool:
+    """Whether a variable has one number a frame."""
+    if name == "save_time" or getattr(dataset, "ndim", 0) != 1 or dataset.is_scale:
+        return False
+    return bool(dataset.dims[0][0].name == "/time")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import numpy as np
 
 from meanfield.engines.ensemble import BLOCK
 from meanfield.problems import AnyProblem
+from meanfield.supports import Axis, Support
 from meanfield.typing import Array, Float64Array
 
 __all__ = [
@@ -56,9 +57,8 @@ class Header:
         As given to `meanfield.simulate.simulate`.
     times : (F,) array
         Times of the frames.
-    masses : (N,) array
-    particles, dim, dtype
-        Shape N × p of a frame, and ``"float32"`` or ``"float64"``.
+    support : Support
+        What the measures live on, particles or a grid.
     observables : tuple of str
         Names that are recorded beside risk and energy.
     state : mapping of str to array or number
@@ -69,17 +69,15 @@ class Header:
     solver: Any
     seed: int
     times: Float64Array
-    masses: Float64Array
-    particles: int
-    dim: int
-    dtype: str
+    support: Support
     observables: tuple[str, ...] = ()
     state: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Bytes of all frames and of two states."""
-        frames = len(self.times) * self.particles * self.dim * np.dtype(self.dtype).itemsize
+        numbers = len(self.times) * int(np.prod(self.support.shape, dtype=object))
+        frames = numbers * np.dtype(self.support.dtype).itemsize
         return frames + 2 * sum(np.asarray(value).nbytes for value in self.state.values())
 
     @property
@@ -90,7 +88,7 @@ class Header:
 
 def lay_out(file: Any, header: Header) -> None:
     """Create every dataset at its final size, with a scale on every dimension."""
-    frames, names = len(header.times), header.problem.neuron.parameter_names
+    frames, support = len(header.times), header.support
     described = header.problem.to_dict()
     arrays = {part: described.pop(part) for part in PROBLEM_ARRAYS if part in described}
     file.attrs.update(
@@ -99,25 +97,25 @@ def lay_out(file: Any, header: Header) -> None:
         problem=json.dumps(described),
         solver=json.dumps(header.solver.to_dict()),
         seed=header.seed,
-        engine=header.problem.engine_name(header.dtype),
+        engine=header.problem.engine_name(support.dtype),
         versions=json.dumps(_versions()),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         status="running",
         reason="",
+        **support.attributes,
     )
     time = file.create_dataset("time", data=np.full(frames, np.nan))
     time.make_scale("time")
     time.attrs["long_name"] = "mean-field time"
     file.create_dataset("save_time", data=header.times)
-    _scale(file, "particle", header.particles)
-    parameter = file.create_dataset("parameter", data=list(names), dtype=_text())
-    parameter.make_scale("parameter")
-    shape = (frames, header.particles, header.dim)
-    position = _early(file, "position", shape, header.dtype)
-    _attach(position, (time, file["particle"], parameter))
+    scales = tuple(
+        _coordinate(file, axis) for axis in support.axes(header.problem.neuron.parameter_names)
+    )
+    values = _early(file, support.variable, (frames, *support.shape), support.dtype)
+    _attach(values, (time, *scales))
     _attach(file["save_time"], (time,))
-    if np.ptp(header.masses) > 1e-12 * header.masses[0]:
-        _attach(file.create_dataset("weight", data=header.masses), (file["particle"],))
+    for name, constant in support.constants.items():
+        _attach(file.create_dataset(name, data=constant), scales[:1])
     for name in header.scalars:
         _attach(file.create_dataset(name, data=np.full(frames, np.nan)), (time,))
     for slot in ("0", "1"):
@@ -169,6 +167,18 @@ def _scale(group: Any, name: str, size: int) -> None:
     """A dimension that has a size and no coordinate values."""
     dataset = group.create_dataset(name, shape=(size,), dtype=">f4")
     dataset.make_scale(_BARE_DIMENSION % size)
+
+
+def _coordinate(file: Any, axis: Axis) -> Any:
+    """Scale of one axis of a frame."""
+    if axis.values is None:
+        _scale(file, axis.name, axis.size)
+        return file[axis.name]
+    texts = isinstance(axis.values[0], str)
+    data = list(axis.values) if texts else axis.values
+    dataset = file.create_dataset(axis.name, data=data, dtype=_text() if texts else None)
+    dataset.make_scale(axis.name)
+    return dataset
 
 
 def _attach(dataset: Any, scales: tuple[Any, ...]) -> None:

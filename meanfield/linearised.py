@@ -124,6 +124,10 @@ def hessian_products(problem: Problem, measure: ParticleMeasure, directions: Any
         sweep(work, len(groups))
     ridge: Array = problem.ridge.coefficients(neuron).astype(positions.dtype)
     products += ridge * along
+    if problem.volume is not None and problem.temperature > 0.0:
+        column, slopes = problem.volume.parameter, problem.volume.slopes(positions)
+        bend = problem.temperature / problem.volume.power * np.square(slopes)
+        products[:, column] += bend * along[:, column]
     return products
 
 

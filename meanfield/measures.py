@@ -4,19 +4,109 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from meanfield.checks import as_count, as_finite_array, as_number, as_vector, probability_weights
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.registry import Registry
-from meanfield.streams import draw, normals, uniforms
+from meanfield.streams import Stream, draw, normals, uniforms
 from meanfield.typing import Float64Array, FloatArray
 
-__all__ = ["Box", "Gaussian", "InitialLaw", "ParticleMeasure", "Sphere", "law_from_dict", "laws"]
+__all__ = [
+    "Box",
+    "Gaussian",
+    "InitialLaw",
+    "Measure",
+    "ParticleMeasure",
+    "Sphere",
+    "check_draw",
+    "entropy_term",
+    "equal_masses",
+    "law_from_dict",
+    "laws",
+    "require_measure",
+]
 
 Sampling = Literal["iid", "sobol"]
+
+
+@runtime_checkable
+class Measure(Protocol):
+    """A probability measure over neurons, of any kind: finitely many θ_i with masses m_i.
+
+    Integrals are sums ∫ g dμ = Σ_i m_i g(θ_i), over particles or over the centres of the
+    cells of a grid.
+    """
+
+    @property
+    def dim(self) -> int:
+        """Number p of parameters."""
+        ...
+
+    @property
+    def positions(self) -> FloatArray:
+        """The θ_i, shape (N, p)."""
+        ...
+
+    @property
+    def weights(self) -> Float64Array:
+        """The masses m_i, shape (N,)."""
+        ...
+
+    def __len__(self) -> int:
+        """Number N of particles or cells."""
+        ...
+
+    def mean(self) -> Float64Array:
+        """Mean ∫ θ dμ, shape (p,)."""
+        ...
+
+    def covariance(self) -> Float64Array:
+        """Covariance ∫ (θ − mean)(θ − mean)ᵀ dμ, shape (p, p)."""
+        ...
+
+    def entropy(self) -> float:
+        """∫ log μ dμ of the density; infinite for particles."""
+        ...
+
+    def to_particles(self) -> ParticleMeasure:
+        """Weighted particles which stand for the measure where atoms are needed."""
+        ...
+
+
+def require_measure(name: str, measure: object) -> None:
+    """Raise unless an object is a measure.
+
+    Raises
+    ------
+    InvalidInputError
+        For any other kind of object.
+    """
+    if not isinstance(measure, Measure):
+        raise InvalidInputError(
+            f"{name} must be a ParticleMeasure or a GridMeasure, got {type(measure).__name__}"
+        )
+
+
+def entropy_term(temperature: float, measure: Measure) -> float:
+    """τ ∫ log μ dμ, and 0 without noise.
+
+    Raises
+    ------
+    InvalidInputError
+        If the temperature is positive and the entropy infinite.
+    """
+    if temperature == 0.0:
+        return 0.0
+    entropy = measure.entropy()
+    if not np.isfinite(entropy):
+        raise InvalidInputError(
+            "the energy of particles is not defined at a positive temperature, because "
+            "their entropy is infinite; use risk, or a GridMeasure"
+        )
+    return temperature * entropy
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,6 +197,14 @@ class ParticleMeasure:
         centred = self.positions.astype(np.float64) - self.mean()
         return np.asarray((self.weights[:, None] * centred).T @ centred)
 
+    def entropy(self) -> float:
+        """∫ log μ dμ, which is infinite: particles have no density."""
+        return float("inf")
+
+    def to_particles(self) -> Self:
+        """The measure itself."""
+        return self
+
     @classmethod
     def gaussian(
         cls,
@@ -187,19 +285,29 @@ class InitialLaw(Protocol):
         """
         ...
 
+    def density(self, points: Any) -> Float64Array:
+        """Density of the law at given points (M, p), shape (M,).
+
+        Raises
+        ------
+        InvalidInputError
+            If the law has none.
+        """
+        ...
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `law_from_dict` rebuilds the law."""
         ...
 
 
-def _measure(positions: FloatArray, particles: int) -> ParticleMeasure:
+def equal_masses(positions: FloatArray, particles: int) -> ParticleMeasure:
     """Particles of equal mass: all of them, or this process's share."""
     if len(positions) == particles:
         return ParticleMeasure(positions)
     return ParticleMeasure.trusted(positions, np.full(len(positions), 1.0 / particles))
 
 
-def _check_draw(particles: int, seed: int, sampling: str, dtype: Any) -> str:
+def check_draw(particles: int, seed: int, sampling: str, dtype: Any) -> str:
     """The name of the dtype, which may come as NumPy's own type."""
     as_count("particles", particles)
     as_count("seed", seed, least=0)
@@ -211,6 +319,13 @@ def _check_draw(particles: int, seed: int, sampling: str, dtype: Any) -> str:
     return name
 
 
+def _points(points: Any, dim: int) -> Float64Array:
+    array = as_finite_array("points", points, 2).astype(np.float64)
+    if array.shape[1] != dim:
+        raise InvalidInputError(f"points must have {dim} columns, got {array.shape[1]}")
+    return array
+
+
 def _tuple(name: str, value: Any, dim: int) -> float | tuple[float, ...]:
     """One number for all coordinates, or a tuple with one for each."""
     if np.isscalar(value) or getattr(value, "ndim", 1) == 0:
@@ -219,7 +334,33 @@ def _tuple(name: str, value: Any, dim: int) -> float | tuple[float, ...]:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class _Law:
+    """What the laws share: rows of a random stream, each put in its place."""
+
+    dim: int
+    name: ClassVar[str]
+
+    def _stream(self, seed: int, sampling: Sampling) -> Stream:
+        return normals(self.dim, seed, sampling)
+
+    def _place(self, rows: Float64Array) -> Float64Array:
+        raise NotImplementedError
+
+    def sample(
+        self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
+    ) -> ParticleMeasure:
+        """Draw particles; see `InitialLaw.sample`."""
+        dtype = check_draw(particles, seed, sampling, dtype)
+        rows = draw(self._stream(seed, sampling), self._place, particles, self.dim, dtype)
+        return equal_masses(rows, particles)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary from which `law_from_dict` rebuilds the law."""
+        return {"name": self.name, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Gaussian(_Law):
     """Normal law N(mean, diag(std²)) on R^dim.
 
     Parameters
@@ -252,23 +393,30 @@ class Gaussian:
         if np.min(self.std) < 0.0:
             raise InvalidInputError(f"std must be >= 0, got {self.std}")
 
-    def sample(
-        self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
-    ) -> ParticleMeasure:
-        """Draw particles; see `InitialLaw.sample`."""
-        dtype = _check_draw(particles, seed, sampling, dtype)
-        mean, std = np.asarray(self.mean), np.asarray(self.std)
-        stream = normals(self.dim, seed, sampling)
-        rows = draw(stream, lambda row: mean + std * row, particles, self.dim, dtype)
-        return _measure(rows, particles)
+    def _place(self, rows: Float64Array) -> Float64Array:
+        return np.asarray(self.mean + np.asarray(self.std) * rows)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary from which `law_from_dict` rebuilds the law."""
-        return {"name": self.name, **asdict(self)}
+    def density(self, points: Any) -> Float64Array:
+        """Density at given points (M, p), shape (M,).
+
+        Raises
+        ------
+        InvalidInputError
+            If a standard deviation is 0: such a law has no density.
+        """
+        if np.min(self.std) == 0.0:
+            raise InvalidInputError(
+                f"a gaussian law with std {self.std} has no density; give every parameter a "
+                "positive std, or use particles"
+            )
+        std = np.broadcast_to(self.std, self.dim)
+        scaled = (_points(points, self.dim) - self.mean) / std
+        height = np.prod(np.sqrt(2.0 * np.pi) * std)
+        return np.asarray(np.exp(-0.5 * np.square(scaled).sum(axis=1)) / height)
 
 
 @dataclass(frozen=True)
-class Sphere:
+class Sphere(_Law):
     """Uniform law on the sphere of a given radius in R^dim.
 
     Parameters
@@ -298,25 +446,24 @@ class Sphere:
         object.__setattr__(self, "dim", as_count("dim", self.dim))
         object.__setattr__(self, "radius", as_number("radius", self.radius, "positive"))
 
-    def sample(
-        self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
-    ) -> ParticleMeasure:
-        """Draw particles; see `InitialLaw.sample`."""
-        dtype = _check_draw(particles, seed, sampling, dtype)
+    def _place(self, rows: Float64Array) -> Float64Array:
+        return np.asarray(self.radius * (rows / np.linalg.norm(rows, axis=1, keepdims=True)))
 
-        def place(row: Float64Array) -> Float64Array:
-            return np.asarray(self.radius * (row / np.linalg.norm(row, axis=1, keepdims=True)))
+    def density(self, points: Any) -> Float64Array:
+        """Refused: the sphere has no volume.
 
-        rows = draw(normals(self.dim, seed, sampling), place, particles, self.dim, dtype)
-        return _measure(rows, particles)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary from which `law_from_dict` rebuilds the law."""
-        return {"name": self.name, **asdict(self)}
+        Raises
+        ------
+        InvalidInputError
+            Always.
+        """
+        raise InvalidInputError(
+            "the law sphere has no density; use the law gaussian or box, or particles"
+        )
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(_Law):
     """Uniform law in the box [lower, upper] of R^dim.
 
     Parameters
@@ -349,19 +496,30 @@ class Box:
         if np.any(np.asarray(self.lower) > np.asarray(self.upper)):
             raise InvalidInputError(f"lower must be <= upper, got {self.lower} and {self.upper}")
 
-    def sample(
-        self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
-    ) -> ParticleMeasure:
-        """Draw particles; see `InitialLaw.sample`."""
-        dtype = _check_draw(particles, seed, sampling, dtype)
-        lower, width = np.asarray(self.lower), np.asarray(self.upper) - np.asarray(self.lower)
-        stream = uniforms(self.dim, seed, sampling)
-        rows = draw(stream, lambda row: lower + width * row, particles, self.dim, dtype)
-        return _measure(rows, particles)
+    def _stream(self, seed: int, sampling: Sampling) -> Stream:
+        return uniforms(self.dim, seed, sampling)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary from which `law_from_dict` rebuilds the law."""
-        return {"name": self.name, **asdict(self)}
+    def _place(self, rows: Float64Array) -> Float64Array:
+        lower = np.asarray(self.lower)
+        return np.asarray(lower + (np.asarray(self.upper) - lower) * rows)
+
+    def density(self, points: Any) -> Float64Array:
+        """Density at given points (M, p), shape (M,).
+
+        Raises
+        ------
+        InvalidInputError
+            If a side of the box has no length: such a law has no density.
+        """
+        sides = np.broadcast_to(np.subtract(self.upper, self.lower), self.dim)
+        if sides.min() == 0.0:
+            raise InvalidInputError(
+                f"a box law from {self.lower} to {self.upper} has no density; give every side a "
+                "length, or use particles"
+            )
+        where = _points(points, self.dim)
+        inside = ((where >= self.lower) & (where <= self.upper)).all(axis=1)
+        return np.asarray(inside / float(np.prod(sides)))
 
 
 #: Vocabulary of initial laws by name.

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from meanfield.activations import Activation, activation_from_dict
+from meanfield.activation import Activation
+from meanfield.activations import activation_from_dict
 from meanfield.checks import as_count
 from meanfield.errors import InvalidInputError, unknown_name
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from meanfield.datasets import Dataset
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure
 from meanfield.problems import AnyProblem
 
 __all__ = ["Accuracy", "Frame", "Observer", "TestRisk"]
@@ -22,7 +22,7 @@ class Frame:
         Number of the frame, from 0.
     time : float
         Mean-field time.
-    measure : ParticleMeasure
+    measure : Measure
     risk, energy : float
         R and F at this time.
     problem : Problem or PopulationProblem
@@ -30,7 +30,7 @@ class Frame:
 
     index: int
     time: float
-    measure: ParticleMeasure
+    measure: Measure
     risk: float
     energy: float
     problem: AnyProblem

@@ -14,7 +14,7 @@ from meanfield.datasets import Dataset
 from meanfield.engines.choice import choose_engine
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.losses import Loss, loss_from_dict
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure, entropy_term
 from meanfield.neurons import Neuron
 from meanfield.pairs import PairEngine, Sources, require_closed_form
 from meanfield.problem import Problem
@@ -129,19 +129,19 @@ class PopulationProblem:
         data = Dataset(inputs, targets)
         return Problem(self.neuron, data, ridge=self.ridge, temperature=self.temperature)
 
-    def predict(self, measure: ParticleMeasure, inputs: Any) -> Float64Array:
+    def predict(self, measure: Measure, inputs: Any) -> Float64Array:
         """Outputs f(x; μ) at given points (m, d), shape (m, 1); see `Problem.predict`."""
         return self.sampled.predict(measure, inputs)
 
-    def outputs(self, measure: ParticleMeasure) -> Float64Array:
+    def outputs(self, measure: Measure) -> Float64Array:
         """Outputs f(x_j; μ) at the 256 points of `data`, shape (256, 1)."""
         return self.sampled.outputs(measure)
 
-    def risk_on(self, measure: ParticleMeasure, data: Dataset) -> float:
+    def risk_on(self, measure: Measure, data: Dataset) -> float:
         """Risk on data, for example a sample with noisy labels; see `Problem.risk_on`."""
         return self.sampled.risk_on(measure, data)
 
-    def accuracy(self, measure: ParticleMeasure, data: Dataset) -> float:
+    def accuracy(self, measure: Measure, data: Dataset) -> float:
         """Refused: the outputs are numbers, not labels.
 
         Raises
@@ -153,7 +153,7 @@ class PopulationProblem:
 
     # -- the energy ------------------------------------------------------------------------
 
-    def risk(self, measure: ParticleMeasure) -> float:
+    def risk(self, measure: Measure) -> float:
         """Risk R(μ) = ½ E_x |f(x; μ) − f(x; μ*)|², exactly, in float64 for any dtype."""
         self.check_measure(measure)
         positions = np.concatenate([measure.positions, self.teacher.positions], dtype=np.float64)
@@ -162,28 +162,24 @@ class PopulationProblem:
         sources = engine.sources(positions, masses)
         return max(0.0, 0.5 * float(masses @ engine.potentials(positions, sources)))
 
-    def energy(self, measure: ParticleMeasure) -> float:
-        """Energy F(μ) = R(μ) + ∫ V dμ, for temperature 0.
+    def energy(self, measure: Measure) -> float:
+        """Energy F(μ) = R(μ) + ∫ V dμ + τ ∫ log μ dμ; see `Problem.energy`.
 
         Raises
         ------
         InvalidInputError
-            If the temperature is positive: the entropy of particles is infinite.
+            If the temperature is positive and the measure consists of particles.
         """
-        if self.temperature > 0.0:
-            raise InvalidInputError(
-                "the energy of particles is not defined at a positive temperature, because "
-                "their entropy is infinite; use risk"
-            )
-        return self.risk(measure) + self.penalty(measure)
+        energy = self.risk(measure) + self.penalty(measure)
+        return energy + entropy_term(self.temperature, measure)
 
-    def penalty(self, measure: ParticleMeasure) -> float:
+    def penalty(self, measure: Measure) -> float:
         """Penalty ∫ V dμ of the regularizer."""
         return self.sampled.penalty(measure)
 
     # -- how it moves ------------------------------------------------------------------
 
-    def potential(self, measure: ParticleMeasure, positions: Any) -> Float64Array:
+    def potential(self, measure: Measure, positions: Any) -> Float64Array:
         """First variation Ψ(θ; μ) of R + ∫ V at given parameters (m, p), shape (m,).
 
         Raises
@@ -196,10 +192,10 @@ class PopulationProblem:
         self.check_measure(where)
         positions = where.positions
         sources = self._sources(measure.positions, measure.weights, positions.dtype)
-        ridge = 0.5 * np.square(positions, dtype=np.float64) @ self.ridge.coefficients(self.neuron)
-        return np.asarray(self._engine(positions.dtype).potentials(positions, sources) + ridge)
+        potentials = self._engine(positions.dtype).potentials(positions, sources)
+        return np.asarray(potentials + self.sampled.confinement(positions))
 
-    def velocity(self, measure: ParticleMeasure) -> FloatArray:
+    def velocity(self, measure: Measure) -> FloatArray:
         """Velocity −∇Ψ(θ_i; μ) of each particle, shape (N, p).
 
         Examples
@@ -266,7 +262,7 @@ class PopulationProblem:
     def _engines(self) -> dict[str, PairEngine]:
         return {}
 
-    def check_measure(self, measure: ParticleMeasure) -> None:
+    def check_measure(self, measure: Measure) -> None:
         """Raise unless a measure is one over this neuron's parameters.
 
         Raises

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from meanfield.certificates import noiseless_gap, noisy_gap
 from meanfield.checks import as_finite_array, as_number
 from meanfield.datasets import Dataset
 from meanfield.engines.choice import choose_engine
@@ -16,11 +17,12 @@ from meanfield.engines.engine import Engine
 from meanfield.errors import InvalidInputError
 from meanfield.kernels.compilation import read_only
 from meanfield.losses import Loss, loss_from_dict
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure, entropy_term, require_measure
 from meanfield.neurons import Neuron
 from meanfield.regularizers import Ridge, ridge_from_dict
-from meanfield.stages import mean_squares, subtract_scaled
+from meanfield.stages import mean_squares, mean_values, subtract_scaled
 from meanfield.typing import Array, Float64Array, FloatArray
+from meanfield.volumes import RadialVolume, volume_from_dict
 
 __all__ = ["Problem"]
 
@@ -51,6 +53,9 @@ class Problem:
     scale : float
         Output scale α > 0; 1 is mean-field, α → ∞ the kernel regime (Chizat,
         Oyallon, Bach 2019).
+    volume : dict or RadialVolume, optional
+        J, where each θ stands for a whole orbit of neurons (see `meanfield.reductions`):
+        the geometric potential −τ log J(θ) then belongs to V. Without noise it is 0.
 
     Raises
     ------
@@ -72,6 +77,7 @@ class Problem:
     ridge: Ridge = 0.0  # type: ignore[assignment]
     temperature: float = 0.0
     scale: float = 1.0
+    volume: RadialVolume | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, Neuron):
@@ -81,6 +87,9 @@ class Problem:
         as_number("temperature", self.temperature, "nonnegative")
         as_number("scale", self.scale, "positive")
         self._check_data(self.data)
+        object.__setattr__(self, "volume", volume_from_dict(self.volume))
+        if self.volume is not None:
+            self.volume.require_neuron(self.neuron)
 
     def _check_data(self, data: Dataset) -> None:
         if not isinstance(data, Dataset):
@@ -99,12 +108,12 @@ class Problem:
 
     # -- what a network of this measure computes ---------------------------------------
 
-    def predict(self, measure: ParticleMeasure, inputs: Any) -> Float64Array:
+    def predict(self, measure: Measure, inputs: Any) -> Float64Array:
         """Outputs f(x; μ) at given points, shape (m, k).
 
         Parameters
         ----------
-        measure : ParticleMeasure
+        measure : Measure
             In p = ``neuron.dim`` dimensions.
         inputs : (m, d) array
 
@@ -122,16 +131,16 @@ class Problem:
         engine = choose_engine(self.neuron, points, measure.positions.dtype)
         return self.scale * engine.outputs(measure.positions, measure.weights)
 
-    def outputs(self, measure: ParticleMeasure) -> Float64Array:
+    def outputs(self, measure: Measure) -> Float64Array:
         """Outputs f(x_j; μ) at the data, shape (n, k)."""
         self.check_measure(measure)
         return self.outputs_at(measure.positions, measure.weights)
 
-    def risk(self, measure: ParticleMeasure) -> float:
+    def risk(self, measure: Measure) -> float:
         """Risk R(μ) = α⁻² Σ_j p_j ℓ(f(x_j; μ), y_j)."""
         return self.risk_of_outputs(self.outputs(measure))
 
-    def risk_on(self, measure: ParticleMeasure, data: Dataset) -> float:
+    def risk_on(self, measure: Measure, data: Dataset) -> float:
         """Risk on other data, for example a test set.
 
         Raises
@@ -143,7 +152,7 @@ class Problem:
         values = self.loss.values(self.predict(measure, data.inputs), data.targets)
         return float(data.weights @ values) / self.scale**2
 
-    def accuracy(self, measure: ParticleMeasure, data: Dataset) -> float:
+    def accuracy(self, measure: Measure, data: Dataset) -> float:
         """Weighted fraction of points whose label is the most likely one.
 
         Raises
@@ -155,31 +164,78 @@ class Problem:
         labels = self.loss.classify(self.predict(measure, data.inputs))
         return float(data.weights @ (labels == data.targets[:, 0]))
 
-    def energy(self, measure: ParticleMeasure) -> float:
-        """Energy F(μ) = R(μ) + ∫ V dμ, for temperature 0.
+    def energy(self, measure: Measure) -> float:
+        """Energy F(μ) = R(μ) + ∫ V dμ + τ ∫ log μ dμ.
 
         Raises
         ------
         InvalidInputError
-            If the temperature is positive: the entropy ∫ log μ dμ of finitely many
-            particles is infinite.
+            If the temperature is positive and the measure consists of particles: the
+            entropy ∫ log μ dμ of finitely many particles is infinite.
         """
-        if self.temperature > 0.0:
-            raise InvalidInputError(
-                "the energy of particles is not defined at a positive temperature, because "
-                "their entropy is infinite; use risk"
-            )
-        return self.risk(measure) + self.penalty(measure)
+        energy = self.risk(measure) + self.penalty(measure)
+        return energy + entropy_term(self.temperature, measure)
 
-    def penalty(self, measure: ParticleMeasure) -> float:
-        """Penalty ∫ V dμ of the regularizer."""
+    def penalty(self, measure: Measure) -> float:
+        """Penalty ∫ V dμ of the regularizer and the geometric potential."""
         self.check_measure(measure)
         squares = mean_squares(measure.positions, measure.weights)
-        return 0.5 * float(squares @ self.ridge.coefficients(self.neuron))
+        penalty = 0.5 * float(squares @ self.ridge.coefficients(self.neuron))
+        if self.volume is None or self.temperature == 0.0:
+            return penalty
+        logarithm = mean_values(self.volume.logarithms, measure.positions, measure.weights)
+        return penalty - self.temperature * logarithm
+
+    def optimality_gap(self, measure: Measure) -> float:
+        """Certificate: an upper bound of F(μ) − min F, which is 0 at a minimiser only.
+
+        The risk is convex in the outputs, so that any covector u bounds min F from below;
+        this is F(μ) minus the bound that the residuals of μ themselves give (Nitanda, Wu,
+        Suzuki 2022).
+
+        ===================================  ==============================================
+        temperature > 0, on a grid           τ KL(μ | e^{−Ψ_μ/τ}/Z), where min F is over
+                                             densities on the same cells: inside the box,
+                                             with midpoint sums
+        temperature 0, Φ of degree 2 (relu,  F(μ) + R*(s u), s u the best multiple of u for
+        linear; square with a fixed outer    which no neuron gains; min F is over all
+        weight), any ridge                   probability measures
+        temperature 0, other Φ with bounds   ∫Ψ_μ dμ − min Ψ_μ, min Ψ_μ bounded from below by
+        on σ' and σ'', a ridge on all        branch and bound; min F is over all probability
+        parameters, at most 3 inner ones     measures
+        ===================================  ==============================================
+
+        Parameters
+        ----------
+        measure : Measure
+
+        Returns
+        -------
+        float
+            Valid up to rounding; at temperature 0 it also bounds the suboptimality of the
+            masses of a grid, taken as particles at the centres.
+
+        Raises
+        ------
+        InvalidInputError
+            Where no bound is available: the reason, and what has one.
+
+        Examples
+        --------
+        >>> neuron = Neuron(1, activation="relu", bias=False)
+        >>> problem = Problem(neuron, Dataset([[1.0]], [1.0]), ridge=0.5)
+        >>> best = ParticleMeasure([[0.5**0.5, 0.5**0.5]])  # f = ½: |ℓ'| max_w relu(w)/|w| = λ
+        >>> problem.energy(best), abs(problem.optimality_gap(best)) < 1e-12
+        (0.375, True)
+        """
+        self.check_measure(measure)
+        if self.temperature > 0.0:
+            return noisy_gap(self, measure)
+        return noiseless_gap(self, measure)
 
     # -- how it moves ------------------------------------------------------------------
 
-    def residual(self, measure: ParticleMeasure) -> Float64Array:
+    def residual(self, measure: Measure) -> Float64Array:
         """Derivative of the loss at each data point, ℓ'(f(x_j; μ), y_j), shape (n, k).
 
         The flow depends on the measure only through this array: it is the whole
@@ -187,12 +243,12 @@ class Problem:
         """
         return self.loss.derivatives(self.outputs(measure), self.data.targets)
 
-    def potential(self, measure: ParticleMeasure, positions: Any) -> Float64Array:
+    def potential(self, measure: Measure, positions: Any) -> Float64Array:
         """First variation Ψ(θ; μ) of R + ∫ V at given parameters, shape (m,).
 
         Parameters
         ----------
-        measure : ParticleMeasure
+        measure : Measure
             μ, which enters through the residuals.
         positions : (m, p) array
             The θ.
@@ -205,11 +261,17 @@ class Problem:
         where = ParticleMeasure(positions)
         self.check_measure(where)
         covector = self.covector(self.outputs(measure))
-        positions = where.positions
-        ridge = 0.5 * np.square(positions, dtype=np.float64) @ self.ridge.coefficients(self.neuron)
-        return np.asarray(self._engine(positions.dtype).potentials(positions, covector) + ridge)
+        return self.potential_at(where.positions, covector)
 
-    def velocity(self, measure: ParticleMeasure) -> FloatArray:
+    def confinement(self, positions: FloatArray) -> Float64Array:
+        """V(θ), with the geometric potential, at unchecked parameters (m, p); shape (m,)."""
+        coefficients = self.ridge.coefficients(self.neuron)
+        ridge = np.asarray(0.5 * np.square(positions, dtype=np.float64) @ coefficients)
+        if self.volume is None or self.temperature == 0.0:
+            return ridge
+        return ridge - self.temperature * self.volume.logarithms(positions)
+
+    def velocity(self, measure: Measure) -> FloatArray:
         """Velocity −∇Ψ(θ_i; μ) of each particle, shape (N, p).
 
         No factor 1/N: one unit of mean-field time moves a particle by O(1) for any N.
@@ -241,6 +303,11 @@ class Problem:
         derivatives = self.loss.derivatives(outputs, self.data.targets)
         return np.asarray(derivatives * (self.data.weights[:, None] / self.scale))
 
+    def potential_at(self, positions: FloatArray, covector: Float64Array) -> Float64Array:
+        """Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ) at positions (m, p) for any u (n, k); shape (m,)."""
+        sums = self._engine(positions.dtype).potentials(positions, covector)
+        return np.asarray(sums + self.confinement(positions))
+
     def velocity_at(
         self, positions: FloatArray, masses: Float64Array, out: FloatArray | None = None
     ) -> tuple[FloatArray, Float64Array]:
@@ -258,6 +325,8 @@ class Problem:
         coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
         if coefficients.any():
             subtract_scaled(out, coefficients, positions)
+        if self.volume is not None and self.temperature > 0.0:
+            out[:, self.volume.parameter] += self.temperature * self.volume.slopes(positions)
         return out, self.scale * sums
 
     def engine_name(self, dtype: Any) -> str:
@@ -280,7 +349,7 @@ class Problem:
     def _engines(self) -> dict[str, Engine]:
         return {}
 
-    def check_measure(self, measure: ParticleMeasure) -> None:
+    def check_measure(self, measure: Measure) -> None:
         """Raise unless a measure is one over this neuron's parameters.
 
         Raises
@@ -288,13 +357,10 @@ class Problem:
         InvalidInputError
             For another kind of object or another dimension.
         """
-        if not isinstance(measure, ParticleMeasure):
-            raise InvalidInputError(
-                f"measure must be a ParticleMeasure, got {type(measure).__name__}"
-            )
+        require_measure("measure", measure)
         if measure.dim != self.neuron.dim:
             raise InvalidInputError(
-                f"particles have {measure.dim} parameters, but the neuron has "
+                f"the measure has {measure.dim} parameters, but the neuron has "
                 f"{self.neuron.dim}: {', '.join(self.neuron.parameter_names)}"
             )
 
@@ -303,7 +369,7 @@ class Problem:
 
         All of it is JSON except ``"data"``, which holds arrays.
         """
-        return {
+        described = {
             "neuron": self.neuron.to_dict(),
             "loss": self.loss.to_dict(),
             "ridge": self.ridge.to_dict(),
@@ -311,6 +377,9 @@ class Problem:
             "scale": float(self.scale),
             "data": self.data.to_dict(),
         }
+        if self.volume is not None:
+            described["volume"] = self.volume.to_dict()
+        return described
 
     @classmethod
     def from_dict(cls, described: Mapping[str, Any]) -> Problem:

@@ -109,7 +109,7 @@ def measure_replica(replica: Replica, limit: Limit) -> dict[str, Float64Array]:
     chosen = _draw(limit.measures[0], replica.particles, null_seed)
     with single_threaded_blas():
         rows = [
-            _measure_frame(replica.problem, measure, limit, index, chosen)
+            _measure_frame(replica.problem, measure.to_particles(), limit, index, chosen)
             for index, measure in enumerate(run.measures)
         ]
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
@@ -159,7 +159,7 @@ def find_limit(
         )
     except DivergenceError as error:
         raise DivergenceError(f"the reference: {error}", error.time) from error
-    measures = tuple(run.measures)
+    measures = tuple(measure.to_particles() for measure in run.measures)
     outputs = np.array([problem.outputs(measure) for measure in measures])
     risk = np.array([problem.risk_of_outputs(values) for values in outputs])
     test = experiment.test if problem.loss.classifies else None

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from meanfield.engines.ensemble import current
-from meanfield.errors import FileError
+from meanfield.errors import FileError, InvalidInputError
 from meanfield.frames import FileSource
 from meanfield.layout import Checksums, Header, checksum, particle_axis, read_state
 from meanfield.ranks import Ranks
 from meanfield.storage import HDF5Store, write_failure
+from meanfield.supports import ParticleSupport
 from meanfield.trajectory import Trajectory
-from meanfield.typing import Array, FloatArray
+from meanfield.typing import Array
 
 __all__ = ["SharedStore"]
 
@@ -52,10 +53,13 @@ class SharedStore:
 
     def create(self, header: Header) -> None:
         """Lay out the file for the particles of all ranks."""
+        share = header.support
+        if not isinstance(share, ParticleSupport):
+            raise InvalidInputError("ranks share particles, not a grid; start it without mpiexec")
+        weights = np.broadcast_to(share.weights[0], self._ranks.particles)
         whole = replace(
             header,
-            particles=self._ranks.particles,
-            masses=np.broadcast_to(header.masses[0], self._ranks.particles),
+            support=replace(share, weights=weights),
             state={name: self._stand_in(value) for name, value in header.state.items()},
         )
         self._ranks.first(lambda: self._store.create(whole))
@@ -93,10 +97,10 @@ class SharedStore:
         return (shared, *found)  # type: ignore[return-value]
 
     def write_frame(
-        self, index: int, time: float, positions: FloatArray, scalars: Mapping[str, float]
+        self, index: int, time: float, values: Array, scalars: Mapping[str, float]
     ) -> None:
         """Write one frame; rank 0 commits it once all particles are there."""
-        self._ranks.together(lambda: self._write({"position": positions}, index))
+        self._ranks.together(lambda: self._write({ParticleSupport.variable: values}, index))
         self._ranks.first(lambda: self._store.commit(index, time, scalars))
 
     def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
@@ -162,7 +166,10 @@ class SharedStore:
 
 def _places(file: Any) -> dict[str, int]:
     """Byte at which every array of particles begins, by name."""
-    names = ["position", *(f"state/{slot}/{n}" for slot in "01" for n in file[f"state/{slot}"])]
+    names = [
+        ParticleSupport.variable,
+        *(f"state/{slot}/{n}" for slot in "01" for n in file[f"state/{slot}"]),
+    ]
     return {name: int(file[name].id.get_offset()) for name in names if file[name].ndim}
 
 

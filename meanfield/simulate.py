@@ -15,12 +15,13 @@ from meanfield.checks import as_count, as_finite_array, as_number
 from meanfield.engines.ensemble import current
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
 from meanfield.shared_store import SharedStore
 from meanfield.solver import Solver, state_from_arrays, state_to_arrays
 from meanfield.storage import HDF5Store, Header, MemoryStore, Store
+from meanfield.supports import Support, support_of
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
 
@@ -35,7 +36,7 @@ _STATE_PAUSE = 20.0
 
 def simulate(
     problem: AnyProblem,
-    measure: ParticleMeasure,
+    measure: Measure,
     solver: Solver[Any],
     *,
     t_end: float,
@@ -51,8 +52,9 @@ def simulate(
     Parameters
     ----------
     problem : Problem or PopulationProblem
-    measure : ParticleMeasure
-        μ at time 0.
+    measure : ParticleMeasure or GridMeasure
+        μ at time 0. Methods that move particles take a grid as the particles that
+        `GridMeasure.to_particles` makes of it.
     solver : Solver
         Method, for example ``ParticleFlow()`` or ``SGD(step=0.01)``.
     t_end : float
@@ -100,25 +102,23 @@ def simulate(
     times = _save_times(t_end, save_at)
     as_count("seed", seed, least=0)
     names = _recorded_names(observers)
+    solver = _resolved(solver, problem, measure)
     _check_ranks(solver, store)
     sink: Store = MemoryStore() if store is None else _file_store()(store, force=force)
     with single_threaded_blas(), _overflow_reported():
-        state = solver.start(problem, measure, seed)
+        state, support = _started(solver, problem, measure, seed)
         sink.create(
             Header(
                 problem=problem,
                 solver=solver,
                 seed=seed,
                 times=times,
-                masses=measure.weights,
-                particles=len(measure),
-                dim=measure.dim,
-                dtype=measure.positions.dtype.name,
+                support=support,
                 observables=names,
                 state=state_to_arrays(state),
             )
         )
-        run = _Run(problem, solver, times, sink, tuple(observers), state)
+        run = _Run(problem, solver, times, sink, tuple(observers), support, state)
         return _record(run, first=0, progress=progress)
 
 
@@ -160,7 +160,9 @@ def resume(
             f"observers given record {', '.join(_recorded_names(observers)) or 'none'}"
         )
     state = state_from_arrays(header.solver.state_type, arrays)
-    run = _Run(header.problem, header.solver, header.times, sink, tuple(observers), state)
+    run = _Run(
+        header.problem, header.solver, header.times, sink, tuple(observers), header.support, state
+    )
     with single_threaded_blas(), _overflow_reported():
         return _record(run, first=index + 1, progress=progress)
 
@@ -172,7 +174,16 @@ class _Run:
     times: Float64Array
     sink: Store
     observers: tuple[Observer, ...]
+    support: Support
     state: Any
+
+
+def _started(
+    solver: Solver[Any], problem: AnyProblem, measure: Measure, seed: int
+) -> tuple[Any, Support]:
+    """State at time 0, and what the measures that the solver makes live on."""
+    state, first = solver.advance(problem, solver.start(problem, measure, seed), 0.0)
+    return state, support_of(first)
 
 
 def _record(run: _Run, first: int, progress: bool) -> Trajectory:
@@ -205,11 +216,12 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
     return trajectory
 
 
-def _commit(run: _Run, index: int, measure: ParticleMeasure) -> None:
+def _commit(run: _Run, index: int, measure: Measure) -> None:
     """Observe one frame and write it."""
     problem, time = run.problem, float(run.times[index])
     risk, penalty = problem.risk(measure), problem.penalty(measure)
-    energy = risk + penalty if problem.temperature == 0.0 else np.nan
+    noise = problem.temperature * measure.entropy() if problem.temperature > 0.0 else 0.0
+    energy = risk + penalty + noise if np.isfinite(noise) else np.nan
     for what, number in (("risk", risk), ("penalty", penalty)):
         if not np.isfinite(number):
             raise DivergenceError(
@@ -221,7 +233,13 @@ def _commit(run: _Run, index: int, measure: ParticleMeasure) -> None:
         value, name = observer(frame), getattr(observer, "name", None)
         if name is not None and value is not None:
             scalars[name] = float(value)
-    run.sink.write_frame(index, time, measure.positions, scalars)
+    run.sink.write_frame(index, time, run.support.values(measure), scalars)
+
+
+def _resolved(solver: Solver[Any], problem: AnyProblem, measure: Measure) -> Solver[Any]:
+    """The solver with what it leaves to be chosen by the problem, so that files say it."""
+    resolved = getattr(solver, "resolved", None)
+    return resolved(problem, measure) if resolved else solver
 
 
 def _check_ranks(solver: Solver[Any], path: str | Path | None) -> None:
@@ -254,7 +272,9 @@ def _closing(sink: Store) -> Iterator[None]:
 
 def _recorded_names(observers: Sequence[Observer]) -> tuple[str, ...]:
     names = tuple(str(o.name) for o in observers if hasattr(o, "name"))
-    if len(set(names)) < len(names) or {"risk", "energy", "time", "position"} & set(names):
+    if len(set(names)) < len(names) or {"risk", "energy", "time", "position", "density"} & set(
+        names
+    ):
         raise InvalidInputError(f"observers need different names of their own, got {names}")
     return names
 

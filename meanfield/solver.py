@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 
 from meanfield.errors import InvalidInputError, unknown_name
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure
 from meanfield.problems import AnyProblem
 from meanfield.registry import EntryPointRegistry
 
@@ -48,7 +48,7 @@ class Solver(Protocol[State]):
     name: ClassVar[str]
     state_type: ClassVar[type[Any]]
 
-    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> State:
+    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> State:
         """State at time 0.
 
         Raises
@@ -58,7 +58,7 @@ class Solver(Protocol[State]):
         """
         ...
 
-    def advance(self, problem: AnyProblem, state: State, t: float) -> tuple[State, ParticleMeasure]:
+    def advance(self, problem: AnyProblem, state: State, t: float) -> tuple[State, Measure]:
         """State from which later times can be reached, and the measure at time `t`.
 
         The method keeps its own sequence of steps and may be beyond `t` internally:

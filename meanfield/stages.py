@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,14 @@ from meanfield.kernels import stages as kernels
 from meanfield.kernels.compilation import read_only
 from meanfield.typing import Array, Float64Array, FloatArray
 
-__all__ = ["combine", "mean_squares", "scaled_error", "scaled_size", "subtract_scaled"]
+__all__ = [
+    "combine",
+    "mean_squares",
+    "mean_values",
+    "scaled_error",
+    "scaled_size",
+    "subtract_scaled",
+]
 
 # Numbers that make a group worth a call.
 _LEAST = 2**17
@@ -99,6 +107,20 @@ def mean_squares(positions: FloatArray, masses: Float64Array) -> Float64Array:
 
     sweep(work, len(groups))
     return add_in_order(parts)
+
+
+def mean_values(
+    function: Callable[[FloatArray], Float64Array], positions: FloatArray, masses: Float64Array
+) -> float:
+    """Σ_i m_i g(θ_i) of a function from positions (m, p) to values (m,)."""
+    groups = _rows(positions)
+    parts = np.zeros((len(groups), 1))
+
+    def work(g: int, thread: int) -> None:
+        parts[g] = masses[groups[g]] @ function(positions[groups[g]])
+
+    sweep(work, len(groups))
+    return float(add_in_order(parts)[0])
 
 
 def _root_mean(parts: Float64Array, positions: FloatArray) -> float:

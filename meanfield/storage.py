@@ -26,7 +26,7 @@ from meanfield.layout import (
     read_state,
     reserve,
 )
-from meanfield.typing import FloatArray
+from meanfield.typing import Array
 
 __all__ = ["HDF5Store", "Header", "MemoryStore", "Store", "write_failure"]
 
@@ -42,9 +42,9 @@ class Store(Protocol):
         ...
 
     def write_frame(
-        self, index: int, time: float, positions: FloatArray, scalars: Mapping[str, float]
+        self, index: int, time: float, values: Array, scalars: Mapping[str, float]
     ) -> None:
-        """Commit one frame."""
+        """Commit one frame, given as `Support.values`."""
         ...
 
     def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
@@ -76,14 +76,14 @@ class MemoryStore:
         """Make room for all frames."""
         self.header = header
         frames = len(header.times)
-        self.positions = np.empty((frames, header.particles, header.dim), header.dtype)
+        self.values = np.empty((frames, *header.support.shape), header.support.dtype)
         self.scalars = {name: np.full(frames, np.nan) for name in header.scalars}
 
     def write_frame(
-        self, index: int, time: float, positions: FloatArray, scalars: Mapping[str, float]
+        self, index: int, time: float, values: Array, scalars: Mapping[str, float]
     ) -> None:
         """Copy one frame."""
-        self.positions[index] = positions
+        self.values[index] = values
         for name, value in scalars.items():
             self.scalars[name][index] = value
         self.committed = index + 1
@@ -152,7 +152,9 @@ class HDF5Store:
         try:
             with h5py.File(part, "w") as file:
                 lay_out(file, header)
-                offsets = [extent(file[name]) for name in ("position", *header.scalars)]
+                offsets = [
+                    extent(file[name]) for name in (header.support.variable, *header.scalars)
+                ]
             reserve(part, max(offsets))
             os.replace(part, self.path)
             self.file = h5py.File(self.path, "r+")
@@ -207,18 +209,18 @@ class HDF5Store:
         return store, header, committed, index, arrays
 
     def write_frame(
-        self, index: int, time: float, positions: FloatArray, scalars: Mapping[str, float]
+        self, index: int, time: float, values: Array, scalars: Mapping[str, float]
     ) -> None:
         """Write one frame, flush, and commit it by writing its time."""
 
         def write() -> None:
-            self.file["position"][index] = positions
+            self.file[self.header.support.variable][index] = values
 
         self._guarded(write)
         self.commit(index, time, scalars)
 
     def commit(self, index: int, time: float, scalars: Mapping[str, float]) -> None:
-        """Write the numbers of a frame whose positions are there; its time, last, commits it."""
+        """Write the numbers of a frame whose values are there; its time, last, commits it."""
         file = self.file
 
         def write() -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from meanfield.errors import InvalidInputError
 from meanfield.frames import FileSource, Source
 from meanfield.layout import Header
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure
 from meanfield.problems import AnyProblem
+from meanfield.supports import Support
 from meanfield.typing import Float64Array
 
 if TYPE_CHECKING:
@@ -23,25 +24,25 @@ if TYPE_CHECKING:
 __all__ = ["Trajectory", "open"]
 
 
-class _Measures(Sequence[ParticleMeasure]):
+class _Measures(Sequence[Measure]):
     """The measures of all committed frames, each read when it is asked for."""
 
-    def __init__(self, source: Source, masses: Float64Array) -> None:
-        self._source, self._masses = source, masses
+    def __init__(self, source: Source, support: Support) -> None:
+        self._source, self._support = source, support
 
     def __len__(self) -> int:
         return self._source.committed
 
     @overload
-    def __getitem__(self, index: int) -> ParticleMeasure: ...
+    def __getitem__(self, index: int) -> Measure: ...
     @overload
-    def __getitem__(self, index: slice) -> list[ParticleMeasure]: ...
-    def __getitem__(self, index: int | slice) -> ParticleMeasure | list[ParticleMeasure]:
+    def __getitem__(self, index: slice) -> list[Measure]: ...
+    def __getitem__(self, index: int | slice) -> Measure | list[Measure]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(f"frame {index} of {len(self)}")
-        return ParticleMeasure(self._source.positions(index % len(self)), self._masses)
+        return self._support.measure(self._source.values(index % len(self)))
 
     def __repr__(self) -> str:
         return f"<{len(self)} measures>"
@@ -56,7 +57,7 @@ class Trajectory:
         Of the committed frames.
     observables : dict of str to (F,) array
         What named observers recorded.
-    measures : sequence of ParticleMeasure
+    measures : sequence of ParticleMeasure or of GridMeasure
         Frames, read from the file one at a time.
     problem, solver, seed
         As the run was made.
@@ -103,9 +104,9 @@ class Trajectory:
         return {k: v for k, v in self._scalars.items() if k not in ("risk", "energy")}
 
     @cached_property
-    def measures(self) -> Sequence[ParticleMeasure]:
+    def measures(self) -> Sequence[Measure]:
         """The measure at each frame."""
-        return _Measures(self._source, self._header.masses)
+        return _Measures(self._source, self._header.support)
 
     @property
     def problem(self) -> AnyProblem:
@@ -119,8 +120,8 @@ class Trajectory:
 
     @property
     def particles(self) -> int:
-        """Number N of particles."""
-        return self._header.particles
+        """Number N of particles, or of cells of a grid."""
+        return len(self._header.support)
 
     @property
     def seed(self) -> int:
@@ -175,6 +176,7 @@ class Trajectory:
         settings = {k: v for k, v in self.solver.to_dict().items() if k != "name"}
         of = len(header.times)
         reached = self.times[-1] if len(self) else 0.0
+        kind, support = header.support.describe(neuron.parameter_names)
         rows = [
             ("status", self.status + (f": {self.reason}" if self.reason else "")),
             ("neuron", f"{neuron.activation.name}, {_count(neuron.inputs, 'input')}, "
@@ -183,7 +185,7 @@ class Trajectory:
              f"and {self.problem.ridge.inner:g} (inner), temperature "
              f"{self.problem.temperature:g}, scale {self.problem.scale:g}"),
             ("solver", f"{self.solver.name} ({_settings(settings)}), seed {self.seed}"),
-            ("particles", f"{header.particles} ({header.dtype}), {self.engine} sums"),
+            (kind, f"{support}, {self.engine} sums"),
             ("frames", f"{len(self)} of {of}, up to t = {reached:g} of {header.times[-1]:g}"),
         ]  # fmt: skip
         if len(self):
@@ -213,12 +215,18 @@ class Trajectory:
             raise InvalidInputError(
                 'to_xarray needs xarray: pip install "meanfield-flow[xarray]"'
             ) from None
-        positions = np.stack([measure.positions for measure in self.measures])
+        support = self._header.support
+        axes = support.axes(self.problem.neuron.parameter_names)
+        frames = [self._source.values(index) for index in range(len(self))]
+        values = np.stack(frames) if frames else np.empty((0, *support.shape), support.dtype)
         variables: dict[str, Any] = {name: ("time", v) for name, v in self._scalars.items()}
-        variables["position"] = (("time", "particle", "parameter"), positions)
-        variables["weight"] = ("particle", self._header.masses)
-        names = list(self.problem.neuron.parameter_names)
-        return xarray.Dataset(variables, coords={"time": self.times, "parameter": names})
+        variables[support.variable] = (("time", *(axis.name for axis in axes)), values)
+        for name, constant in support.constants.items():
+            variables[name] = (axes[0].name, constant)
+        labels = {axis.name: list(axis.values) for axis in axes if axis.values is not None}
+        return xarray.Dataset(
+            variables, coords={"time": self.times, **labels}, attrs=dict(support.attributes)
+        )
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,7 +1,17 @@
 """How a measure evolves: one family of methods a file."""
 
+from meanfield.solvers.grid_flow import GridFlow
 from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
+from meanfield.solvers.quadrature_flow import QuadratureError, QuadratureFlow
 from meanfield.solvers.sgd import SGD, OnlineSGD
 
-__all__ = ["SGD", "Langevin", "OnlineSGD", "ParticleFlow"]
+__all__ = [
+    "SGD",
+    "GridFlow",
+    "Langevin",
+    "OnlineSGD",
+    "ParticleFlow",
+    "QuadratureError",
+    "QuadratureFlow",
+]

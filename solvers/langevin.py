@@ -10,7 +10,7 @@ import numpy as np
 
 from meanfield.checks import as_number
 from meanfield.errors import DivergenceError, unknown_name
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.noise import add_noise
 from meanfield.problems import AnyProblem
 from meanfield.solver import settings_to_dict
@@ -91,8 +91,9 @@ class Langevin:
         if self.method not in _STEPS:
             raise unknown_name("method", self.method, _STEPS)
 
-    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> LangevinState:
+    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> LangevinState:
         """State before the first step."""
+        measure = measure.to_particles()
         positions = measure.positions.copy()
         stages = np.zeros((_ROOM[self.method], *positions.shape), positions.dtype)
         return LangevinState(positions, stages, measure.weights, 0, seed)

@@ -9,7 +9,7 @@ import numpy as np
 
 from meanfield.checks import as_number
 from meanfield.errors import DivergenceError, InvalidInputError
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
@@ -113,9 +113,10 @@ class ParticleFlow:
         """Coefficients of the method."""
         return tableaus[self.method]
 
-    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> FlowState:
+    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> FlowState:
         """State at time 0; the seed is not used, as nothing is random."""
         require_noiseless(problem, self.name)
+        measure = measure.to_particles()
         positions = measure.positions.copy()
         stages = np.zeros((self.tableau.stages, *positions.shape), positions.dtype)
         first = self.step

@@ -12,7 +12,7 @@ from meanfield.checks import as_count, as_number
 from meanfield.distributions import DataDistribution, distribution_from_dict
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.population import PopulationProblem
 from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
@@ -94,7 +94,7 @@ class SGD:
     def __post_init__(self) -> None:
         _check_settings(self.step, self.batch_size, self.momentum)
 
-    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> SGDState:
+    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> SGDState:
         """State before the first step.
 
         Raises
@@ -180,7 +180,7 @@ class OnlineSGD:
         _check_settings(self.step, self.batch_size, self.momentum)
         object.__setattr__(self, "distribution", distribution_from_dict(self.distribution))
 
-    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> SGDState:
+    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> SGDState:
         """State before the first step.
 
         Raises
@@ -227,7 +227,8 @@ def _check_settings(step: float, batch_size: int, momentum: float) -> None:
         raise InvalidInputError(f"momentum must be in [0, 1), got {momentum}")
 
 
-def _start(measure: ParticleMeasure, seed: int) -> SGDState:
+def _start(measure: Measure, seed: int) -> SGDState:
+    measure = measure.to_particles()
     positions = measure.positions.copy()
     return SGDState(positions, np.zeros_like(positions), measure.weights, 0, seed)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meanfield.activations import Activation
+from meanfield.activation import Activation
 from meanfield.kernels.activations import fill_jets
 from meanfield.neurons import Neuron
 from meanfield.typing import Array, Float64Array

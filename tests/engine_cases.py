@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dense import Sums, bounds, dense
-from meanfield.activations import Activation, activations, clipped_linear, leaky_relu, linear_spline
+from meanfield.activation import Activation
+from meanfield.activations import activations, clipped_linear, leaky_relu, linear_spline
 from meanfield.engines.direct import DirectEngine
 from meanfield.engines.sorted_data import SortedEngine
 from meanfield.engines.tiled import TiledEngine

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
 
 from meanfield.datasets import Dataset
 from meanfield.neurons import Neuron
@@ -118,3 +119,41 @@ def quadratic_data(points: int = 9) -> Dataset:
     """Data for which the drive B₂ of `QuadraticNeuron` is positive."""
     x = np.linspace(0.2, 1.4, points)
     return Dataset(x, 1.0 + 0.5 * np.sin(5.0 * x))
+
+
+@dataclass(frozen=True)
+class ScalarGibbs:
+    """One datum and Φ = tanh(θ): μ* ∝ exp(−((m − y) tanh θ + λθ²/2)/τ), m = ∫ tanh dμ*.
+
+    One increasing equation for m; integrals by the trapezoidal rule, which converges faster
+    than any power of the spacing for analytic functions that decay.
+    """
+
+    target: float
+    ridge: float
+    temperature: float
+
+    @property
+    def problem(self) -> Problem:
+        neuron = Neuron(1, activation="tanh", outer="fixed", bias=False)
+        data = Dataset([[1.0]], [self.target])
+        return Problem(neuron, data, ridge=self.ridge, temperature=self.temperature)
+
+    def solve(self) -> tuple[float, float, float, float]:
+        """m, ∫ θ dμ*, ∫ θ² dμ* and F(μ*)."""
+        spread = np.sqrt(self.temperature / self.ridge)
+        x = np.linspace(-12.0 * spread - 5.0, 12.0 * spread + 5.0, 4001)
+        h = x[1] - x[0]
+
+        def masses(m: float) -> tuple[Float64Array, float]:
+            potential = (m - self.target) * np.tanh(x) + 0.5 * self.ridge * x**2
+            weights = np.exp(-(potential - potential.min()) / self.temperature)
+            log_partition = np.log(h * weights.sum()) - potential.min() / self.temperature
+            return weights / weights.sum(), float(log_partition)
+
+        m = brentq(lambda m: m - masses(m)[0] @ np.tanh(x), -1.0, 1.0, xtol=1e-15)
+        law, log_partition = masses(m)
+        mean_potential = (m - self.target) * m + 0.5 * self.ridge * (law @ x**2)
+        entropy = -mean_potential / self.temperature - log_partition
+        energy = 0.5 * (m - self.target) ** 2 + 0.5 * self.ridge * (law @ x**2)
+        return m, law @ x, law @ x**2, energy + self.temperature * entropy

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from meanfield.datasets import Dataset
-from meanfield.measures import ParticleMeasure
+from meanfield.grids import GridMeasure
+from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 
@@ -68,6 +69,28 @@ def of_one_parameter(particles=50):
     data = Dataset([[-1.0], [0.5], [1.0]], [-0.8, 0.4, 0.8])
     problem = Problem(Neuron(1, activation="tanh", outer="fixed", bias=False), data)
     return euler(problem, ParticleMeasure.gaussian(particles, 1, seed=1))
+
+
+def on_a_grid(neuron, cells, frames=4, spread=0.5):
+    """Run of a Gaussian density that moves off at unit speed along every parameter."""
+    x = np.linspace(-1.0, 1.0, 8)
+    problem = Problem(neuron, Dataset(np.stack([x] * neuron.inputs, axis=1), np.sin(2.0 * x)))
+    times, corner = np.linspace(0.0, 1.0, frames), np.full(neuron.dim, 4.0)
+    measures = [
+        GridMeasure.from_density(Gaussian(neuron.dim, t, spread).density, -corner, corner, cells)
+        for t in times
+    ]
+    risk = np.array([problem.risk(each) for each in measures])
+    return SimpleNamespace(
+        times=times,
+        risk=risk,
+        energy=risk,
+        observables={},
+        measures=measures,
+        problem=problem,
+        status="complete",
+        solver=SimpleNamespace(name="grid"),
+    )
 
 
 def shorten(run, frames):

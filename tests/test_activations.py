@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meanfield.activation import Activation
 from meanfield.activations import (
-    Activation,
     activation_from_dict,
     activations,
     clipped_linear,

@@ -251,7 +251,7 @@ STUDENT = ParticleMeasure([[1.0, 0.0, 1.0]])
         (lambda: PopulationProblem(NEURON, STUDENT, temperature=-1.0), "temperature must be"),
         (lambda: PopulationProblem(NEURON, STUDENT).risk([[1.0]]), "measure must be a ParticleM"),
         (lambda: PopulationProblem(NEURON, STUDENT).velocity(ParticleMeasure([[1.0]])),
-         "particles have 1 parameters"),
+         "the measure has 1 parameters"),
         (lambda: PopulationProblem(NEURON, STUDENT).potential(STUDENT, [[np.nan, 0.0, 1.0]]),
          "positions must be finite, but row 0 holds"),
         (lambda: PopulationProblem(NEURON, STUDENT, temperature=1.0).energy(STUDENT),

@@ -415,8 +415,14 @@ def test_parts_that_do_not_fit_are_refused(make, message):
         (lambda p, m: p.predict(m, [1.0]), "inputs must have 2 axes"),
         (lambda p, m: p.predict(m, [[1.0, 2.0]]), "inputs must have 1 columns, got 2"),
         (lambda p, m: p.predict(m, [[np.nan]]), "inputs must be finite, but row 0 holds"),
-        (lambda p, m: p.velocity(m.positions), "measure must be a ParticleMeasure, got ndarray"),
-        (lambda p, m: p.potential(m, [[1.0]]), "particles have 1 parameters, but the neuron has 3"),
+        (
+            lambda p, m: p.velocity(m.positions),
+            "measure must be a ParticleMeasure or a GridMeasure, got ndarray",
+        ),
+        (
+            lambda p, m: p.potential(m, [[1.0]]),
+            "the measure has 1 parameters, but the neuron has 3",
+        ),
         (lambda p, m: p.potential(m, [1.0] * 3), "positions must have 2 axes"),
         (lambda p, m: p.accuracy(m, LINE), "the squared loss has no labels to compare with"),
         (lambda p, m: p.risk_on(m, PROBLEM.data), "data have 2 inputs but the neuron has inputs=1"),
@@ -430,7 +436,9 @@ def test_arguments_that_do_not_fit_are_refused(use, message):
 
 @pytest.mark.parametrize("method", ["outputs", "risk", "residual", "velocity", "energy", "penalty"])
 def test_particles_of_another_dimension_are_refused_with_the_parameters(method):
-    with pytest.raises(InvalidInputError, match="have 5 parameters, .* has 3: a_0, w_0, b"):
+    with pytest.raises(
+        InvalidInputError, match="the measure has 5 parameters, .* has 3: a_0, w_0, b"
+    ):
         getattr(Problem(Neuron(1), LINE), method)(cloud(5))
 
 

@@ -155,7 +155,7 @@ def test_bad_arguments_are_explained(options, message):
 
 def test_measure_of_another_dimension_is_refused():
     with pytest.raises(
-        InvalidInputError, match="particles have 2 parameters, but the neuron has 1"
+        InvalidInputError, match="the measure has 2 parameters, but the neuron has 1"
     ):
         simulate(ORACLE.problem, ParticleMeasure([[0.0, 0.0]]), ParticleFlow(), t_end=1.0)
 

@@ -21,6 +21,7 @@ from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.storage import HDF5Store, Header, MemoryStore
+from meanfield.supports import ParticleSupport
 from meanfield.trajectory import Trajectory
 
 
@@ -32,10 +33,7 @@ def header(frames=4, particles=5, dtype="float64", masses=None):
         solver=ParticleFlow(method="euler", step=0.1),
         seed=3,
         times=np.linspace(0.0, 1.0, frames),
-        masses=weights,
-        particles=particles,
-        dim=4,
-        dtype=dtype,
+        support=ParticleSupport(weights, 4, dtype),
         observables=("test_risk",),
         state={"count": 0, "array": np.zeros(3)},
     )
@@ -49,7 +47,7 @@ def written(store, run, frames):
     store.create(run)
     for index in range(frames):
         scalars = {"risk": 1.0 / (index + 1), "energy": 2.0, "test_risk": 3.0 + index}
-        frame = positions(index, run.particles, run.dtype)
+        frame = positions(index, len(run.support), run.support.dtype)
         store.write_frame(index, float(run.times[index]), frame, scalars)
     return store
 
@@ -74,7 +72,7 @@ def test_round_trip_keeps_every_bit(tmp_path_factory, frames, particles, dtype, 
     for index, measure in enumerate(trajectory.measures):
         assert measure.positions.dtype == dtype
         assert np.array_equal(measure.positions, positions(index, particles, dtype))
-        assert np.array_equal(measure.weights, run.masses)
+        assert np.array_equal(measure.weights, run.support.weights)
     assert trajectory.times.tolist() == run.times.tolist()
     assert trajectory.risk.tolist() == [1.0 / (i + 1) for i in range(frames)]
     assert trajectory.observables["test_risk"].tolist() == [3.0 + i for i in range(frames)]
@@ -204,7 +202,8 @@ def test_places_that_cannot_be_written_are_refused(tmp_path):
 
 
 def test_space_that_is_lacking_is_noticed_before_the_run(tmp_path):
-    huge = replace(header(frames=1000), particles=10**12, masses=np.ones(1))
+    many = ParticleSupport(np.broadcast_to(1e-12, 10**12), 4)
+    huge = replace(header(frames=1000), support=many)
     with pytest.raises(FileError, match="cannot write .* GB are free"):
         HDF5Store(tmp_path / "run.h5").create(huge)
     assert list(tmp_path.iterdir()) == []

@@ -27,7 +27,7 @@ _ROUNDING = 0.025
 # A level must save the dense sums of so many particles for each node it adds.
 _PARTICLES_PER_NODE = 1 / 8
 # Fewer pairs of particle and data point than this are summed sooner than sorted.
-_PAIRS = 2**16
+_PAIRS = 2**18
 # Particles, and data points, that make a group worth a call.
 _PARTICLES, _POINTS = 2048, 8192
 
@@ -145,7 +145,7 @@ class ChebyshevEngine:
         if not plan.levels:
             return self._direct.potentials(positions, covector)
         result = np.empty(len(positions))
-        self._pull(direct.write_potentials, positions, covector, plan, result)
+        self._pull(chebyshev.pull_potentials, positions, covector, plan, result)
         if len(plan.dense) > 0:
             result[plan.dense] = self._direct.potentials(positions[plan.dense], covector)
         return result
@@ -163,7 +163,7 @@ class ChebyshevEngine:
             return self._direct.velocity_pass(positions, masses, covector, gradients)
         outputs = self._outputs(positions, masses, plan)
         pull = covector(outputs)
-        self._pull(direct.write_gradients, positions, pull, plan, gradients)
+        self._pull(chebyshev.pull_gradients, positions, pull, plan, gradients)
         if len(plan.dense) > 0:
             part = gradients[plan.dense]
             self._direct.gradients(positions[plan.dense], pull, part)
@@ -253,12 +253,10 @@ class ChebyshevEngine:
         def work(g: int, thread: int) -> None:
             group = plan.groups[g]
             for level, members in plan.members(g):
-                rows = result[group][members]
                 kernel(
-                    self._typed, positions[group][members], *self._columns,
-                    nodes[level].points, factors[level], rows,
+                    self._typed, positions[group], members, *self._columns,
+                    nodes[level].points[0], factors[level], result[group],
                 )  # fmt: skip
-                result[group][members] = rows
 
         sweep(work, len(plan.groups))
 

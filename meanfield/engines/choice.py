@@ -17,7 +17,7 @@ __all__ = ["choose_engine"]
 # Above this many inputs, matrix products are faster than loops in registers.
 _MOST_DIRECT = 8
 # From so many data points on, a few nodes in their place save more than they cost.
-_LEAST_INTERPOLATED = 500
+_LEAST_INTERPOLATED = 150
 
 
 def choose_engine(neuron: Neuron, inputs: Float64Array, dtype: Any) -> Engine:

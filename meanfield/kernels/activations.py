@@ -30,6 +30,7 @@ __all__ = [
     "fill_pairs",
     "fill_values",
     "jet",
+    "register",
     "value",
     "value_and_slope",
 ]
@@ -41,13 +42,19 @@ _JETS: dict[type, Callable[..., Any]] = {}
 BUILTIN: dict[str, type] = {}
 
 
-def _builtin(name: str, kind: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def register(formula: Callable[..., Any]) -> Callable[..., Any]:
-        BUILTIN[name] = kind
+def register(kind: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator of the formula (activation, z) -> (value, slope, curvature) of a type."""
+
+    def keep(formula: Callable[..., Any]) -> Callable[..., Any]:
         _JETS[kind] = formula
         return formula
 
-    return register
+    return keep
+
+
+def _builtin(name: str, kind: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    BUILTIN[name] = kind
+    return register(kind)
 
 
 def jet(activation: Any, z: Any) -> Any:

@@ -14,10 +14,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from meanfield.errors import InvalidInputError
-from meanfield.measures import ParticleMeasure
+from meanfield.grids import GridMeasure
+from meanfield.measures import Measure
 from meanfield.neurons import Neuron
 from meanfield.plotting.colouring import Colouring
 from meanfield.plotting.directions import Directions
+from meanfield.plotting.field import Field
 from meanfield.plotting.style import (
     BLUE,
     DIVERGING,
@@ -27,12 +29,14 @@ from meanfield.plotting.style import (
     class_colours,
     theme,
 )
-from meanfield.plotting.view import CELLS, View, view_of_measure
+from meanfield.plotting.survey import stand_in
+from meanfield.plotting.view import CELLS, Limits, View, view_of_measure
 from meanfield.typing import Float64Array
 
 __all__ = ["Cloud", "add_key", "plot_measure"]
 
 MOST_POINTS = 5000
+_STAND_INS = 2**15  # particles for a grid whose directions are no parameters
 _LONGEST_STEP = 0.15  # of a trail between two moments, as a part of the axis
 
 
@@ -42,6 +46,8 @@ class Cloud:
     Up to 5000 particles are drawn as points, whose area goes with their mass; more as
     a density, whose hue is the mean colour and whose depth goes with a
     power 0.4 of the mass. With one direction only, the density is drawn as a curve.
+    The density of a grid is drawn cell by cell where the directions are parameters, and
+    as that of many particles where not.
 
     Parameters
     ----------
@@ -73,8 +79,13 @@ class Cloud:
         low, high = self.view.limits[0]
         return (high - low) / CELLS
 
-    def draw(self, measure: ParticleMeasure) -> None:
+    def draw(self, measure: Measure) -> None:
         """Show this measure instead of what was shown before."""
+        if isinstance(measure, GridMeasure):
+            if self.view.directions.columns:
+                self._draw_field(Field(measure, self.view))
+                return
+            measure = stand_in(measure, _STAND_INS)
         if self.view.is_profile:
             self._draw_profile(measure)
         elif len(measure) <= MOST_POINTS:
@@ -82,7 +93,7 @@ class Cloud:
         else:
             self._draw_density(measure)
 
-    def _draw_points(self, measure: ParticleMeasure) -> None:
+    def _draw_points(self, measure: Measure) -> None:
         order = self.view.colouring.order(measure.positions)
         positions, masses = measure.positions[order], measure.weights[order]
         colours = self.view.colouring.colours(positions)
@@ -94,7 +105,7 @@ class Cloud:
         self._artist.set_sizes(area * np.minimum(masses * len(masses), 25.0))
         self._artist.set_facecolors(np.column_stack([colours, np.full(len(colours), opacity)]))
 
-    def _draw_density(self, measure: ParticleMeasure) -> None:
+    def _draw_density(self, measure: Measure) -> None:
         points = self.view.directions.project(measure.positions)
         masses = measure.weights
         density = self.view.density(points, masses)
@@ -105,30 +116,42 @@ class Cloud:
             tinted = self.view.density(points, masses * colours[:, channel])
             image[..., channel] = tinted / np.maximum(density, floor)
         image[..., 3] = np.clip(density / self.view.ceiling, 0.0, 1.0) ** 0.4
-        image = np.clip(image, 0.0, 1.0)
+        self._show_image(np.clip(image, 0.0, 1.0), self.view.limits)
+
+    def _draw_field(self, field: Field) -> None:
+        if self.view.is_profile:
+            self._show_curve(*field.curve())
+        else:
+            self._show_image(field.image(), field.limits)
+
+    def _show_image(self, image: Float64Array, limits: Limits) -> None:
         if self._artist is None:
-            (left, right), (bottom, top) = self.view.limits
             self._artist = self.ax.imshow(
                 image,
-                extent=(left, right, bottom, top),
+                extent=(*limits[0], *limits[1]),
                 origin="lower",
                 aspect="equal" if self.view.directions.equal else "auto",
                 zorder=2,
             )
+            self.ax.set_xlim(*self.view.limits[0])
+            self.ax.set_ylim(*self.view.limits[1])
         self._artist.set_data(image)
 
-    def _draw_profile(self, measure: ParticleMeasure) -> None:
+    def _draw_profile(self, measure: Measure) -> None:
         points = self.view.directions.project(measure.positions)
         density = self.view.density(points, measure.weights) / self._width
         low, _ = self.view.limits[0]
         centres = low + self._width * (np.arange(CELLS) + 0.5)
+        self._show_curve(np.asarray(centres), np.asarray(density))
+
+    def _show_curve(self, centres: Float64Array, density: Float64Array) -> None:
         if self._artist is None:
             (line,) = self.ax.plot(centres, density, color=BLUE, linewidth=1.8, zorder=3)
             area = self.ax.fill_between(centres, density, color=BLUE, alpha=0.18, linewidth=0)
             self._artist = (line, area)
         line, area = self._artist
         line.set_ydata(density)
-        area.set_data(centres, density, np.zeros(CELLS))
+        area.set_data(centres, density, np.zeros(len(centres)))
 
     def draw_trails(self, paths: Sequence[Float64Array], colours: Float64Array) -> None:
         """Draw behind the particles where some of them came from, fading backwards.
@@ -227,7 +250,7 @@ def outside_text(share: float) -> str:
 
 
 def plot_measure(
-    measure: ParticleMeasure,
+    measure: Measure,
     directions: View | Directions | str | tuple[str, ...] | None = None,
     ax: Axes | None = None,
     *,
@@ -240,8 +263,8 @@ def plot_measure(
 
     Parameters
     ----------
-    measure : ParticleMeasure
-        N particles in p dimensions.
+    measure : ParticleMeasure or GridMeasure
+        In p dimensions.
     directions : View, Directions, name of a rule, or pair of parameter names, optional
         Which directions; `meanfield.plotting.view` makes a view that suits a whole run,
         so that pictures of its frames compare. By default what tells most about
@@ -270,7 +293,7 @@ def plot_measure(
     """
     if neuron is not None and neuron.dim != measure.dim:
         raise InvalidInputError(
-            f"the neuron has {neuron.dim} parameters, but particles have {measure.dim}"
+            f"the neuron has {neuron.dim} parameters, but the measure has {measure.dim}"
         )
     if isinstance(directions, View):
         chosen = directions

@@ -36,6 +36,8 @@ class Directions:
         Limits of an axis where the rule prescribes them; None leaves them to the measure.
     equal : bool
         Whether both axes have the same unit, so that angles mean something.
+    columns : tuple of int
+        Parameters that the coordinates are, where they are parameters themselves.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class Directions:
     function: Callable[[Float64Array], Float64Array]
     windows: tuple[Interval | None, ...] = (None, None)
     equal: bool = False
+    columns: tuple[int, ...] = ()
 
     def project(self, positions: Array) -> Float64Array:
         """Coordinates of particles (N, p), shape (N, 1) or (N, 2)."""
@@ -128,9 +131,11 @@ def _named_parameters(subject: Subject, chosen: tuple[str, ...]) -> Directions:
     for name in chosen:
         if name not in names:
             raise unknown_name("parameter", name, names)
-    columns = [names.index(name) for name in chosen]
+    columns = tuple(names.index(name) for name in chosen)
     labels = _labels(names, chosen)
-    return Directions("parameters", labels, lambda positions: positions[:, columns])
+    return Directions(
+        "parameters", labels, lambda positions: positions[:, list(columns)], columns=columns
+    )
 
 
 def _parameters(subject: Subject) -> Directions:
@@ -193,6 +198,7 @@ def _weights(subject: Subject) -> Directions:
             _labels(subject.names, chosen),
             lambda positions: positions[:, outer : outer + 2],
             equal=True,
+            columns=(outer, outer + 1),
         )
 
     def function(positions: Float64Array) -> Float64Array:

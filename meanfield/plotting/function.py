@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from meanfield.errors import InvalidInputError
-from meanfield.measures import ParticleMeasure
+from meanfield.grids import GridMeasure
+from meanfield.measures import Measure
 from meanfield.plotting.style import (
     BLUE,
     DIVERGING,
@@ -22,7 +23,7 @@ from meanfield.plotting.style import (
     theme,
     time_text,
 )
-from meanfield.plotting.survey import Run
+from meanfield.plotting.survey import Run, stand_in
 from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array
 
@@ -30,6 +31,7 @@ __all__ = ["Curve", "DecisionMap", "function_panel", "plot_function"]
 
 _SHOWN_POINTS = 600
 _MAP_WORK = 8_000_000  # pairs of grid points and neurons for one map
+_MOST_CELLS = 2**15  # of a grid; a picture of more is that of so many particles
 
 
 def probabilities(problem: AnyProblem, outputs: Float64Array) -> Float64Array:
@@ -62,6 +64,12 @@ def _colours_of_outputs(count: int) -> list[tuple[float, ...]]:
     return [tuple(colour) for colour in class_colours(count)]
 
 
+def _predict(problem: AnyProblem, measure: Measure, points: Float64Array) -> Float64Array:
+    """Outputs of the network; of a fine grid, to the accuracy of a picture."""
+    fine = isinstance(measure, GridMeasure) and len(measure) > _MOST_CELLS
+    return problem.predict(stand_in(measure, _MOST_CELLS) if fine else measure, points)
+
+
 class Curve:
     """Learned function of one input with the data, to be redrawn as it changes.
 
@@ -85,11 +93,11 @@ class Curve:
         labels = {"logistic": "probability of $+1$", "cross_entropy": "class probability"}
         ax.set_ylabel(labels.get(problem.loss.name, r"output $f(x;\,\mu)$"))
 
-    def values(self, measure: ParticleMeasure) -> Float64Array:
+    def values(self, measure: Measure) -> Float64Array:
         """What is drawn of a measure at `points`, shape (401, k)."""
-        return probabilities(self.problem, self.problem.predict(measure, self.points[:, None]))
+        return probabilities(self.problem, _predict(self.problem, measure, self.points[:, None]))
 
-    def draw(self, measure: ParticleMeasure) -> None:
+    def draw(self, measure: Measure) -> None:
         """Show the function of this measure instead of what was shown before."""
         values = self.values(measure)
         if not self.lines:
@@ -181,9 +189,9 @@ class DecisionMap:
         """Whether there is a zero line to draw: one output and labels −1, +1."""
         return is_two_valued(self.problem)
 
-    def draw(self, measure: ParticleMeasure) -> None:
+    def draw(self, measure: Measure) -> None:
         """Show the map of this measure instead of what was shown before."""
-        outputs = self.problem.predict(measure, self._grid)
+        outputs = _predict(self.problem, measure, self._grid)
         picture = self._picture(outputs).reshape(self.cells, self.cells, 3)
         if self._image is None:
             half = 0.5 * (self.high - self.low) / (self.cells - 1)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.gridspec import SubplotSpec
 
+from meanfield.grids import GridMeasure
 from meanfield.plotting.cloud import Cloud, add_key, note_outside
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.evolution import plot_evolution
@@ -108,7 +109,10 @@ def _headline(run: Run) -> str:
     outer = "" if neuron.outer == "fixed" else "a\\,"
     name = neuron.activation.name.replace("_", "\\_")
     inner = "w \\cdot x" + (" + b" if neuron.bias else "")
-    words = f"{len(measure)} neurons  $\\Phi = {outer}\\mathrm{{{name}}}({inner})$"
+    size = f"{len(measure)} neurons"
+    if isinstance(measure, GridMeasure):
+        size = f"grid of {' x '.join(str(count) for count in measure.shape)} cells"
+    words = f"{size}  $\\Phi = {outer}\\mathrm{{{name}}}({inner})$"
     words += f"   ·   {problem.setting.replace('_', '-')} in {neuron.inputs} dimension"
     words += "s" if neuron.inputs > 1 else ""
     solver = getattr(getattr(run, "solver", None), "name", "")

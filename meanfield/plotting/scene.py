@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.gridspec import SubplotSpec
 
-from meanfield.measures import ParticleMeasure
+from meanfield.grids import GridMeasure
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.plotting.cloud import Cloud, add_key, note_outside, outside_text
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.evolution import plot_evolution
@@ -29,8 +30,8 @@ _TRAIL_SHARE = 0.1  # of the story, how far back trails reach
 class Scene:
     """Figure of a run at a time that can be moved.
 
-    Between frames of the run, particles (and masses) are interpolated linearly, and the
-    function is that of the interpolated measure.
+    Between frames of the run, particles (and masses) or densities are interpolated
+    linearly, and the function is that of the interpolated measure.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class Scene:
         self.survey = Survey.of(run.measures)
         self.view = view(run, directions, self.survey)
         self.progress = pace(run, self.survey)
-        self._cache: dict[int, ParticleMeasure] = {}
+        self._cache: dict[int, Measure] = {}
         self._markers: list[TimeMarker] = []
         with theme():
             self.figure = new_figure(9.6, 5.4)
@@ -60,7 +61,7 @@ class Scene:
         """Times of `count` pictures, equidistant in the pace of the run."""
         return np.interp(np.linspace(0.0, 1.0, count), self.progress, self.run.times)
 
-    def measure_at(self, time: float) -> ParticleMeasure:
+    def measure_at(self, time: float) -> Measure:
         """Measure at any time of the run, linear between its frames."""
         times = self.run.times
         after = int(np.clip(np.searchsorted(times, time), 1, max(len(times) - 1, 1)))
@@ -69,9 +70,7 @@ class Scene:
         left, right = self._frame(after - 1), self._frame(after)
         share = (time - times[after - 1]) / (times[after] - times[after - 1])
         share = float(np.clip(share, 0.0, 1.0))
-        positions = (1.0 - share) * left.positions + share * right.positions
-        weights = (1.0 - share) * left.weights + share * right.weights
-        return ParticleMeasure(positions, weights)
+        return _between(left, right, share)
 
     def draw(self, time: float) -> None:
         """Move everything to this time."""
@@ -85,7 +84,7 @@ class Scene:
         for marker in self._markers:
             marker.move(time)
 
-    def _frame(self, index: int) -> ParticleMeasure:
+    def _frame(self, index: int) -> Measure:
         if index not in self._cache:
             self._cache = {
                 key: value for key, value in self._cache.items() if abs(key - index) <= 1
@@ -132,8 +131,9 @@ class Scene:
         ax = plot_risk(self.run, self.figure.add_subplot(place))
         self._markers.append(TimeMarker(ax, self.run.times, self.run.risk))
 
-    def _draw_trails(self, time: float, measure: ParticleMeasure) -> None:
-        if self.view.is_profile or len(self.run.times) == 1:
+    def _draw_trails(self, time: float, measure: Measure) -> None:
+        whole = isinstance(measure, GridMeasure)
+        if whole or self.view.is_profile or len(self.run.times) == 1:
             return
         now = float(np.interp(time, self.run.times, self.progress))
         back = np.linspace(max(now - _TRAIL_SHARE, 0.0), now, _TRAIL_POINTS)
@@ -153,3 +153,13 @@ class Scene:
         share = np.clip(share, 0.0, 1.0)[:, None, None]
         path = self.survey.positions[:, self._followed]
         return np.asarray((1.0 - share) * path[after - 1] + share * path[after])
+
+
+def _between(left: Measure, right: Measure, share: float) -> Measure:
+    """Measure between two frames, linear in the particles or in the density."""
+    if isinstance(left, GridMeasure) and isinstance(right, GridMeasure):
+        density = (1.0 - share) * left.density + share * right.density
+        return GridMeasure.trusted(density, left.lower, left.upper)
+    positions = (1.0 - share) * left.positions + share * right.positions
+    weights = (1.0 - share) * left.weights + share * right.weights
+    return ParticleMeasure(positions, weights)

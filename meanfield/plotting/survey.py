@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from meanfield.errors import InvalidInputError
-from meanfield.measures import ParticleMeasure
+from meanfield.grids import GridMeasure
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array, IntArray
 
-__all__ = ["Run", "Survey", "pace", "telling_frames"]
+__all__ = ["Run", "Survey", "pace", "stand_in", "telling_frames"]
 
 _MOST_FRAMES = 128
 _MOST_PARTICLES = 3000
@@ -39,7 +40,7 @@ class Run(Protocol):
         ...
 
     @property
-    def measures(self) -> Sequence[ParticleMeasure]:
+    def measures(self) -> Sequence[Measure]:
         """Measures of the frames."""
         ...
 
@@ -58,6 +59,8 @@ class Run(Protocol):
 class Survey:
     """A sample of a run: at most 128 frames of at most 3000 particles, always the same ones.
 
+    Of a grid, they are Sobol points carried to its density in each frame.
+
     Attributes
     ----------
     frames : (f,) array
@@ -75,7 +78,7 @@ class Survey:
     weights: Float64Array
 
     @classmethod
-    def of(cls, measures: Sequence[ParticleMeasure]) -> Survey:
+    def of(cls, measures: Sequence[Measure]) -> Survey:
         """Sample measures.
 
         Raises
@@ -86,13 +89,13 @@ class Survey:
         if len(measures) == 0:
             raise InvalidInputError("the run has no frames yet, so there is nothing to show")
         frames = _spread(len(measures), _MOST_FRAMES)
-        first = measures[0]
+        first = stand_in(measures[0], _MOST_PARTICLES)
         room = _MOST_NUMBERS // (len(frames) * first.dim)
         rows = _spread(len(first), min(_MOST_PARTICLES, max(room, 100)))
         positions = np.empty((len(frames), len(rows), first.dim))
         weights = np.empty((len(frames), len(rows)))
         for row, frame in enumerate(frames):
-            measure = measures[int(frame)]
+            measure = stand_in(measures[int(frame)], _MOST_PARTICLES)
             positions[row] = measure.positions[rows]
             weights[row] = measure.weights[rows]
         totals = weights.sum(axis=1, keepdims=True)
@@ -102,6 +105,17 @@ class Survey:
     def displacement(self) -> Float64Array:
         """Way of each particle from the first frame, shape (f, n, p)."""
         return np.asarray(self.positions - self.positions[0])
+
+
+def stand_in(measure: Measure, particles: int) -> ParticleMeasure:
+    """Particles to show for a measure: its own, or that many from a grid.
+
+    One sequence of points of the unit cube is carried to every density, axis after axis,
+    so that each particle moves with the measure.
+    """
+    if isinstance(measure, GridMeasure):
+        return measure.sample(particles, seed=0, sampling="sobol")
+    return measure.to_particles()
 
 
 def _spread(count: int, most: int) -> IntArray:

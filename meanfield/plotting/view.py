@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure
 from meanfield.neurons import Neuron
 from meanfield.plotting.colouring import Colouring, choose_colouring
 from meanfield.plotting.directions import Directions, Subject, choose_directions
 from meanfield.plotting.survey import Run, Survey
 from meanfield.typing import Array, Float64Array
 
-__all__ = ["View", "view"]
+__all__ = ["Limits", "View", "view"]
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
@@ -57,7 +57,7 @@ class View:
         counts, _, _ = np.histogram2d(points[:, 1], points[:, 0], CELLS, bounds, weights=masses)
         return np.asarray(gaussian_filter(counts, _BLUR, mode="constant"))
 
-    def outside(self, measure: ParticleMeasure) -> float:
+    def outside(self, measure: Measure) -> float:
         """Mass of the particles beyond the limits."""
         points = self.directions.project(measure.positions)
         beyond = np.zeros(len(points), dtype=bool)
@@ -96,7 +96,7 @@ def view(
 
 
 def view_of_measure(
-    measure: ParticleMeasure,
+    measure: Measure,
     directions: Directions | str | tuple[str, ...] | None = None,
     neuron: Neuron | None = None,
 ) -> View:

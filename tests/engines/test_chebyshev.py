@@ -16,6 +16,15 @@ from meanfield.engines.ellipses import ANALYTIC
 from meanfield.neurons import Neuron
 
 RNG_SEED = 5
+FEWEST_PAIRS = chebyshev._PAIRS
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nodes_for_few_pairs_too():
+    """Small cases use nodes as large ones do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chebyshev, "_PAIRS", 0)
+        yield
 
 
 @dataclass(frozen=True)
@@ -147,13 +156,6 @@ def test_one_steep_particle_does_not_lengthen_the_series(rng):
     assert plan.dense.tolist() == [17]
 
 
-def test_few_particles_are_summed_directly(rng):
-    neuron = Neuron(1)
-    engine, found, exact = check(neuron, rng.uniform(-1, 1, (600, 1)), sample(neuron, 20, 1.0))
-    assert engine._plan(sample(neuron, 20, 1.0)).levels == []
-    np.testing.assert_array_equal(found.outputs, exact.outputs)
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("width", [0.0, 1e-12, 1e-5, 1e-2])
 def test_data_in_a_narrow_interval_far_from_zero(width, dtype, rng):
@@ -241,16 +243,25 @@ def test_any_number_of_threads_gives_the_same_bits(set_threads, dtype):
         np.testing.assert_array_equal(result.gradients, results[0].gradients)
 
 
+def test_few_pairs_are_summed_at_the_data(monkeypatch):
+    monkeypatch.setattr(chebyshev, "_PAIRS", FEWEST_PAIRS)
+    neuron, inputs = Neuron(1), np.linspace(-1, 1, 512)[:, None]
+    few, enough = (sample(neuron, FEWEST_PAIRS // 512 - missing, 0.1) for missing in (1, 0))
+    engine, found, exact = check(neuron, inputs, few)
+    assert not engine._plan(few).levels and engine._plan(enough).levels
+    np.testing.assert_array_equal(found.outputs, exact.outputs)
+
+
 def test_it_is_chosen_for_much_data_and_analytic_activations():
     names = {
         (activation, points): choose_engine(
             Neuron(1, activation=activation), np.linspace(-1, 1, points)[:, None], "float64"
         ).name
         for activation in ("tanh", "gelu", "relu")
-        for points in (499, 500)
+        for points in (149, 150)
     }
-    assert names["tanh", 499] == "direct" and names["tanh", 500] == "chebyshev"
-    assert names["gelu", 500] == "chebyshev" and names["relu", 500] == "sorted"
+    assert names["tanh", 149] == "direct" and names["tanh", 150] == "chebyshev"
+    assert names["gelu", 150] == "chebyshev" and names["relu", 150] == "sorted"
     plane = choose_engine(Neuron(2), np.zeros((9000, 2)), "float64")
     assert plane.name == "direct"
 

@@ -11,7 +11,7 @@ from engine_cases import Case
 from meanfield.activations import activations
 from meanfield.engines.direct import DirectEngine
 from meanfield.engines.tiled import TiledEngine
-from meanfield.kernels import direct, many_outputs, tiles
+from meanfield.kernels import chebyshev, direct, many_outputs, tiles
 from meanfield.kernels.compilation import uncached
 from meanfield.neurons import Neuron
 
@@ -67,6 +67,16 @@ def test_direct_sums_fill_registers_and_call_nothing(name, dtype):
         text = assembly(kernel, *arguments)
         assert packed(text, SUFFIX[dtype]) >= 4, kernel.__name__
         assert not calls_of_the_c_library(text), kernel.__name__
+
+
+def test_sums_at_nodes_fill_registers_and_call_nothing():
+    positions, nodes = np.ones((64, 3)), np.linspace(-1, 1, 16)
+    text = assembly(
+        chebyshev.pull_gradients, activations["tanh"].typed, positions, np.arange(64), 1, 1,
+        nodes, np.ones(16), np.empty_like(positions),
+    )  # fmt: skip
+    assert packed(text, "pd") >= 4
+    assert not calls_of_the_c_library(text)
 
 
 @pytest.mark.parametrize(

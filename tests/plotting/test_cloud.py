@@ -91,7 +91,7 @@ def test_given_axes_are_used_and_returned():
 
 
 def test_a_neuron_that_does_not_fit_is_a_clear_error():
-    with pytest.raises(InvalidInputError, match="the neuron has 4 parameters, but particles have"):
+    with pytest.raises(InvalidInputError, match="the neuron has 4 parameters, but the measure has"):
         plot_measure(ParticleMeasure(np.eye(3)), neuron=Neuron(2))
 
 

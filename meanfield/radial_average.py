@@ -1,0 +1,75 @@
+"""The activation of a neuron that sees the length of its input only."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from meanfield.activation import Activation
+from meanfield.gauss_rules import sphere_rule
+from meanfield.splines import Spline
+
+__all__ = ["RadialAverage"]
+
+
+class RadialAverage(Activation):
+    """The average g(s) = E σ(s U) over a coordinate U of a uniform unit vector in R^d.
+
+    Made by `meanfield.activations.radial_average`.
+    """
+
+    @classmethod
+    def of(cls, inner: Activation, dim: int, nodes: int) -> RadialAverage:
+        """Average of an activation, which is piecewise linear or smooth."""
+        knots = () if inner.spline is None else tuple(inner.spline.knots.tolist())
+        smoothness: float = inner.smoothness
+        kinks: tuple[float, ...] = ()
+        if knots and dim == 1:
+            kinks = tuple(sorted({sign * knot for knot in knots for sign in (-1.0, 1.0)}))
+        elif knots:
+            kinks = (0.0,) if 0.0 in knots else ()
+            smoothness = 0 if kinks else dim // 2
+        return cls(
+            "radial_average",
+            {"activation": inner, "dim": dim, "nodes": nodes},
+            inner.homogeneity,
+            kinks,
+            smoothness,
+        )
+
+    @property
+    def inner(self) -> Activation:
+        """The σ that is averaged."""
+        inner: Activation = self.parameters["activation"]
+        return inner
+
+    @cached_property
+    def typed(self) -> Any:
+        """The named tuple by which compiled kernels know this activation."""
+        from meanfield.kernels import radial as kernels
+
+        spline, dim = self.inner.spline, self.parameters["dim"]
+        if spline is not None and dim > 1:
+            knots, jumps = tuple(spline.knots.tolist()), tuple(spline.jumps.tolist())
+            return kernels.RadialSpline(knots, jumps, spline.constant, dim)
+        nodes, weights = sphere_rule(dim, self.parameters["nodes"])
+        return kernels.RadialMean(self.inner.typed, tuple(nodes.tolist()), tuple(weights.tolist()))
+
+    def compiled(self, kernel: Any) -> Any:
+        """The form of a kernel that takes this activation's `typed`."""
+        return self.inner.compiled(kernel)
+
+    @property
+    def has_curvature(self) -> bool:
+        """Whether g'' is known."""
+        return self.inner.has_curvature
+
+    @cached_property
+    def spline(self) -> Spline | None:
+        """None: averages are curved."""
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary from which `activation_from_dict` rebuilds the activation."""
+        parameters = {**self.parameters, "activation": self.inner.to_dict()}
+        return {"name": self.name, "parameters": parameters}

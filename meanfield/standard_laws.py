@@ -1,0 +1,82 @@
+"""Laws as images of standard ones: what quadrature rules are made for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from meanfield.errors import InvalidInputError
+from meanfield.measures import Box, Gaussian, InitialLaw, Sphere
+from meanfield.typing import Float64Array, IntArray
+
+__all__ = ["StandardForm"]
+
+
+@dataclass(frozen=True, eq=False)
+class StandardForm:
+    """A law as that of θ = centre + widths · z, where z follows a standard law.
+
+    That is the normal law N(0, I), the uniform law on the cube [−1, 1]^q, or the one on the
+    unit sphere. Parameters of width 0 have no part in z.
+
+    Attributes
+    ----------
+    name : str
+        Name of the law.
+    centre, widths : (p,) arrays
+
+    Examples
+    --------
+    >>> form = StandardForm.of(Gaussian(3, mean=5.0, std=(2.0, 0.0, 1.0)))
+    >>> form.columns, form.place(np.array([[1.0, -1.0]]))
+    (array([0, 2]), array([[7., 5., 4.]]))
+    """
+
+    name: str
+    centre: Float64Array
+    widths: Float64Array
+
+    @classmethod
+    def of(cls, law: InitialLaw) -> StandardForm:
+        """Standard form of a law.
+
+        Raises
+        ------
+        InvalidInputError
+            If the law is none of `Gaussian`, `Box` and `Sphere`.
+        """
+        if isinstance(law, Gaussian):
+            centre, widths = np.asarray(law.mean), np.asarray(law.std)
+        elif isinstance(law, Box):
+            centre = np.add(law.lower, law.upper) / 2.0
+            widths = np.subtract(law.upper, law.lower) / 2.0
+        elif isinstance(law, Sphere):
+            centre, widths = np.asarray(0.0), np.asarray(law.radius)
+        else:
+            raise InvalidInputError(
+                f"quadrature rules serve the laws gaussian, box and sphere, got {law!r}; use "
+                "particles that the law draws"
+            )
+        full = np.broadcast_to(centre, law.dim), np.broadcast_to(widths, law.dim)
+        return cls(law.name, *(part.astype(np.float64) for part in full))
+
+    @property
+    def columns(self) -> IntArray:
+        """Numbers of the q parameters which the law spreads over more than one value."""
+        return np.asarray(np.flatnonzero(self.widths > 0.0), dtype=np.int64)
+
+    @property
+    def dimensions(self) -> int:
+        """Number q of parameters which the law spreads."""
+        return len(self.columns)
+
+    def place(self, points: Float64Array) -> Float64Array:
+        """Parameters θ (M, p) of points z (M, q) of the standard law."""
+        positions = np.tile(self.centre, (len(points), 1))
+        positions[:, self.columns] += self.widths[self.columns] * points
+        return positions
+
+    def __str__(self) -> str:
+        plural = "" if self.dimensions == 1 else "s"
+        return f"the law {self.name} with {self.dimensions} free parameter{plural}"

@@ -1,0 +1,122 @@
+"""Volumes of orbits: what entropy sees when neurons of equal output are one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from meanfield.checks import as_count, as_number
+from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.neurons import Neuron
+from meanfield.typing import Array, Float64Array, FloatArray
+
+__all__ = ["RadialVolume", "volume_from_dict"]
+
+
+@dataclass(frozen=True)
+class RadialVolume:
+    """J(θ) = |θ_i|^power, the volume of a sphere of radius θ_i, up to a constant.
+
+    When θ_i is the length of a vector w ∈ R^m whose direction is uniform, the entropy
+    τ ∫ log μ dμ over the vectors is that over the lengths, plus ∫ −τ log J dμ with
+    power = m − 1, minus τ log of the area of the unit sphere, which is left out. The
+    geometric potential −τ log J pushes lengths away from 0, as noise does to vectors.
+
+    Parameters
+    ----------
+    parameter : int
+        Number i of the column of θ.
+    power : float
+        Dimension m − 1 > 0 of the sphere.
+
+    Raises
+    ------
+    InvalidInputError
+        If the power is not positive, or the number negative.
+
+    Notes
+    -----
+    The potential is even in θ_i: a particle that a finite step of noise throws over 0
+    goes on as the mirror image of the length |θ_i|, with the same output wherever the
+    neuron is even in θ_i, as averages over directions are. At θ_i = 0 itself the
+    velocity is taken as 0. Explicit steps s of noise keep averages to O(s) for power ≥ 2;
+    for power 1 the few particles at distance O(√(τ s)) from 0 make it O(s log 1/s).
+
+    Examples
+    --------
+    >>> volume = RadialVolume(parameter=0, power=2)
+    >>> volume.logarithms(np.array([[1.0], [np.e]]))
+    array([0., 2.])
+    """
+
+    parameter: int
+    power: float
+
+    def __post_init__(self) -> None:
+        as_count("parameter of the volume", self.parameter, least=0)
+        as_number("power of the volume", self.power, "positive")
+
+    def require_neuron(self, neuron: Neuron) -> None:
+        """Raise unless the neuron has the parameter.
+
+        Raises
+        ------
+        InvalidInputError
+            If its number is too large.
+        """
+        if self.parameter >= neuron.dim:
+            raise InvalidInputError(
+                f"the volume is that of parameter {self.parameter}, but the neuron has "
+                f"{neuron.dim}, counted from 0: {', '.join(neuron.parameter_names)}"
+            )
+
+    def logarithms(self, positions: FloatArray) -> Float64Array:
+        """Logarithms log J(θ) of parameters (m, p), shape (m,); −∞ at 0."""
+        with np.errstate(divide="ignore"):
+            return self.power * np.log(np.abs(self._column(positions)))
+
+    def slopes(self, positions: FloatArray) -> Float64Array:
+        """Derivatives ∂ log J / ∂θ_i = power / θ_i, shape (m,); 0 at 0."""
+        lengths = self._column(positions)
+        result = np.zeros_like(lengths)
+        np.divide(self.power, lengths, out=result, where=lengths != 0.0)
+        return result
+
+    def _column(self, positions: Array) -> Float64Array:
+        return np.asarray(positions[:, self.parameter], dtype=np.float64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary from which `volume_from_dict` rebuilds the volume."""
+        return asdict(self)
+
+
+def volume_from_dict(
+    described: Mapping[str, Any] | RadialVolume | None,
+) -> RadialVolume | None:
+    """Volume from the dictionary that its ``to_dict`` makes, itself, or None for none.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is none of these, or a setting is unknown or missing.
+
+    Examples
+    --------
+    >>> volume_from_dict({"parameter": 0, "power": 39})
+    RadialVolume(parameter=0, power=39)
+    """
+    if described is None or isinstance(described, RadialVolume):
+        return described
+    known = tuple(RadialVolume.__dataclass_fields__)
+    if not isinstance(described, Mapping) or not set(known) <= set(described):
+        raise InvalidInputError(
+            f"volume must be a RadialVolume, a dictionary with {' and '.join(known)}, or None, "
+            f"got {described!r}"
+        )
+    for setting in described:
+        if setting not in known:
+            raise unknown_name("setting of a volume", setting, known)
+    return RadialVolume(**described)

@@ -1,0 +1,369 @@
+"""The flow of a density on a grid, ∂_t μ = ∇·(μ ∇Ψ(·; μ)) + τ Δμ."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from meanfield.cells import require_cells
+from meanfield.checks import as_number
+from meanfield.errors import DivergenceError, InvalidInputError, unknown_name
+from meanfield.grids import GridMeasure
+from meanfield.measures import InitialLaw, Measure
+from meanfield.problem import Problem
+from meanfield.problems import AnyProblem
+from meanfield.solver import settings_to_dict
+from meanfield.solvers.grid_field import Attempt, GridField, GridScheme
+from meanfield.solvers.grid_placement import place_grid
+from meanfield.solvers.implicit_flow import Implicit
+from meanfield.solvers.muscl import Muscl
+from meanfield.solvers.scharfetter_gummel import ScharfetterGummel
+from meanfield.solvers.strang import Strang
+from meanfield.typing import Float64Array
+
+__all__ = ["GridFlow", "GridState"]
+
+_SCHEMES: dict[str, Callable[[GridField], GridScheme]] = {
+    "muscl": Muscl,
+    "scharfetter-gummel": ScharfetterGummel,
+    "strang": Strang,
+    "implicit": Implicit,
+}
+_AUTO = "auto"
+
+# The free energy may rise by so much, relative to 1 + its size: rounding of long sums.
+_ROUNDING = 1e-12
+# Largest change of Ψ/τ over a cell up to which Scharfetter and Gummel are of second order,
+# and the share of the mass that may lie where it is larger.
+_PECLET, _ASIDE = 2.0, 1e-2
+# Mass in the outer layers of cells from which on the wall disturbs the flow.
+_WALL = 1e-6
+# Share of the longest step of a scheme that is made, as the next one may be shorter.
+_MARGIN = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class GridState:
+    """The density after the last step that was made, and how to make the next.
+
+    Attributes
+    ----------
+    density : array of p axes
+    lower, upper : (p,) arrays
+        Corners of the box.
+    outputs : (n, k) array
+        Outputs of the density at the data.
+    energy : float
+        Its free energy.
+    time : float
+    next_step, last_error : float
+        Memory of the step-size controller.
+    steps, rejected : int
+        Counts of accepted and rejected steps.
+    warned : int
+        Whether mass at a wall was reported, 0 or 1.
+    """
+
+    density: Float64Array
+    lower: Float64Array
+    upper: Float64Array
+    outputs: Float64Array
+    energy: float
+    time: float
+    next_step: float
+    last_error: float
+    steps: int
+    rejected: int
+    warned: int
+
+
+@dataclass(frozen=True)
+class GridFlow:
+    """Wasserstein gradient flow of the free energy by finite volumes on a uniform grid.
+
+    The limit of infinitely many neurons itself, for neurons of 1 to 3 parameters. Every
+    scheme keeps the mass and positive densities, and its free energy never rises: a step
+    that would raise it is made shorter.
+
+    =======================  ==============================================================
+    scheme                   for
+    =======================  ==============================================================
+    ``muscl``                temperature 0; a Dirac becomes about 0.4 cells wide
+    ``scharfetter-gummel``   noise, where Ψ/τ changes by at most 2 over a cell; its
+                             stationary measure is exact on the grid
+    ``strang``               weaker noise
+    ``implicit``             long times; of first order in time
+    ``auto``                 one of the first three, chosen for the initial measure
+    =======================  ==============================================================
+
+    Parameters
+    ----------
+    scheme : {"auto", "muscl", "scharfetter-gummel", "strang", "implicit"}
+    tolerance : float
+        Error of the outputs at the data in one step, relative to the output scale plus
+        their size; that of the method of lower order which comes for free.
+    step : float, optional
+        Step to be made in place of those that follow from the tolerance; it is cut where
+        the scheme would not be stable or the energy would rise.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown scheme, or a tolerance or step that is not positive.
+
+    Notes
+    -----
+    Measures between two steps are reached by a shorter step from the last, which is then
+    forgotten: how often one asks never changes the sequence of steps.
+
+    Examples
+    --------
+    >>> GridFlow("strang", tolerance=1e-3)
+    GridFlow(scheme='strang', tolerance=0.001, step=None)
+    """
+
+    scheme: str = _AUTO
+    tolerance: float = 1e-4
+    step: float | None = None
+    name: ClassVar[str] = "grid"
+    state_type: ClassVar[type[GridState]] = GridState
+
+    def __post_init__(self) -> None:
+        if self.scheme not in (_AUTO, *_SCHEMES):
+            raise unknown_name("scheme", self.scheme, (_AUTO, *_SCHEMES))
+        as_number("tolerance", self.tolerance, "positive")
+        if self.step is not None:
+            as_number("step", self.step, "positive")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: copies and pickles carry no buffers."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def place(
+        self, problem: AnyProblem, law: InitialLaw, particles: int | None, t_end: float, seed: int
+    ) -> GridMeasure:
+        """The law on a grid whose box holds the flow up to `t_end`.
+
+        Parameters
+        ----------
+        problem : Problem
+        law : InitialLaw
+            A law with a density.
+        particles : int, optional
+            Number of cells in total, about; by default 400, 160² or 64³.
+        t_end : float
+        seed : int
+            Seed of the pilot run of particles that finds the box.
+
+        Raises
+        ------
+        InvalidInputError
+            If a grid cannot serve, the law has no density, or the cells do not resolve it.
+        """
+        return place_grid(problem, law, particles, t_end, seed)
+
+    def resolved(self, problem: AnyProblem, measure: Measure) -> GridFlow:
+        """The same with the scheme that ``auto`` stands for on this problem and measure."""
+        if self.scheme != _AUTO:
+            return self
+        if problem.temperature == 0.0:
+            return replace(self, scheme="muscl")
+        field = GridField(*_checked(problem, measure))
+        peclet = _peclet(field, np.array(_checked(problem, measure)[1].density))
+        return replace(self, scheme="scharfetter-gummel" if peclet <= _PECLET else "strang")
+
+    def could_be(self, other: Any) -> bool:
+        """Whether `other` is this solver, or what ``auto`` has become."""
+        unresolved = self.scheme == _AUTO and isinstance(other, GridFlow)
+        return bool(replace(self, scheme=other.scheme) == other if unresolved else self == other)
+
+    def start(self, problem: AnyProblem, measure: Any, seed: int) -> GridState:
+        """State at time 0; the seed is not used, as nothing is random.
+
+        Raises
+        ------
+        InvalidInputError
+            If the measure is not on a grid, or the scheme does not apply.
+        """
+        _, grid = _checked(problem, measure)
+        if self.scheme == _AUTO:
+            raise InvalidInputError("choose a scheme first: GridFlow().resolved(problem, measure)")
+        if self.scheme == "muscl" and problem.temperature > 0.0:
+            raise InvalidInputError(
+                f"the scheme muscl has no noise, but the temperature is {problem.temperature:g}; "
+                "use scharfetter-gummel, strang, implicit or auto"
+            )
+        field, scheme = self._made(problem, grid.density, grid.lower, grid.upper)
+        density = np.array(grid.density)
+        outputs = field.outputs(density)
+        return GridState(
+            density=density,
+            lower=np.array(grid.lower),
+            upper=np.array(grid.upper),
+            outputs=outputs,
+            energy=field.energy(density, outputs),
+            time=0.0,
+            next_step=scheme.first_step(outputs) if self.step is None else self.step,
+            last_error=1.0,
+            steps=0,
+            rejected=0,
+            warned=0,
+        )
+
+    def advance(
+        self, problem: AnyProblem, state: GridState, t: float
+    ) -> tuple[GridState, GridMeasure]:
+        """State after the last step that ends at or before `t`, and the measure at `t`.
+
+        Raises
+        ------
+        DivergenceError
+            If no step is short enough.
+
+        Warns
+        -----
+        UserWarning
+            Once, if mass has come to a wall.
+        """
+        field, scheme = self._made(problem, state.density, state.lower, state.upper)
+        end = t * (1.0 + 1e-13)
+        while state.time + state.next_step <= end:
+            state = self._step(field, scheme, state, state.next_step)
+        shown = state
+        while shown.time < t * (1.0 - 1e-13):
+            shown = self._step(field, scheme, shown, min(shown.next_step, t - shown.time))
+        measure = GridMeasure.trusted(shown.density.copy(), state.lower, state.upper)
+        if not state.warned and _warn_of_walls(problem, measure, t):
+            state = replace(state, warned=1)
+        return state, measure
+
+    def _step(
+        self, field: GridField, scheme: GridScheme, state: GridState, length: float
+    ) -> GridState:
+        """One attempt at a step."""
+        attempt = scheme.step(state.density, state.outputs, length)
+        error = self._error(field, attempt) if length <= attempt.longest else np.inf
+        following = self._following(state, attempt, length, error)
+        if error <= 1.0:
+            energy = field.energy(attempt.density, attempt.outputs)
+            if energy <= state.energy + _ROUNDING * (1.0 + abs(state.energy)):
+                return replace(
+                    state,
+                    density=attempt.density,
+                    outputs=attempt.outputs,
+                    energy=energy,
+                    time=state.time + length,
+                    next_step=following,
+                    last_error=max(error, 1e-4),
+                    steps=state.steps + 1,
+                )
+            following = 0.5 * length
+        _check_step(following, state)
+        return replace(state, next_step=following, rejected=state.rejected + 1)
+
+    def _error(self, field: GridField, attempt: Attempt) -> float:
+        """Error of a step; 1 is acceptable."""
+        if not np.isfinite(attempt.error):
+            return np.inf
+        if self.step is not None:
+            return 0.0
+        scaled = attempt.error / (self.tolerance * field.scale(attempt.outputs))
+        return max(scaled, attempt.feedback**2)
+
+    def _following(self, state: GridState, attempt: Attempt, length: float, error: float) -> float:
+        """Length of the next step, or of the next attempt at this one."""
+        longest = _MARGIN * attempt.longest
+        if length > attempt.longest:
+            return longest
+        if self.step is not None:
+            return min(self.step, longest, 2.0 * length if error <= 1.0 else 0.5 * length)
+        if not error <= 1.0:
+            return length * max(0.2, 0.9 / np.sqrt(error))
+        # Proportional-integral control (Gustafsson 1991), errors of second order.
+        growth = 5.0 if error == 0.0 else 0.9 * error**-0.35 * state.last_error**0.2
+        return float(min(length * np.clip(growth, 0.2, 5.0), longest))
+
+    def _made(
+        self, problem: AnyProblem, density: Float64Array, lower: Float64Array, upper: Float64Array
+    ) -> tuple[GridField, GridScheme]:
+        """Field and scheme of a run; those of the last run are kept."""
+        grid = GridMeasure.trusted(density, lower, upper)
+        key = (grid.shape, lower.tobytes(), upper.tobytes())
+        kept = self._kept.get(key)
+        if kept is None or kept[0] is not problem:
+            field = GridField(*_checked(problem, grid))
+            self._kept.clear()
+            kept = self._kept[key] = (problem, field, _SCHEMES[self.scheme](field))
+        return kept[1], kept[2]
+
+    @cached_property
+    def _kept(self) -> dict[Any, tuple[AnyProblem, GridField, GridScheme]]:
+        return {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary with the name and every setting."""
+        return settings_to_dict(self)
+
+
+def _checked(problem: AnyProblem, measure: Measure) -> tuple[Problem, GridMeasure]:
+    """The two, if a flow on a grid can start from them.
+
+    Raises
+    ------
+    InvalidInputError
+        If a grid cannot serve the problem, or the measure is not on one.
+    """
+    require_cells(problem)
+    if not isinstance(measure, GridMeasure):
+        raise InvalidInputError(
+            "the solver grid evolves a GridMeasure; make one by GridMeasure.from_density, "
+            "GridMeasure.from_particles or GridFlow().place"
+        )
+    assert isinstance(problem, Problem)
+    return problem, measure
+
+
+def _check_step(step: float, state: GridState) -> None:
+    if step < 1e-14 * max(state.time, 1e-3):
+        raise DivergenceError(
+            f"the step size fell below {step:.1e} at t = {state.time:.6g}, because the energy "
+            f"would rise from {state.energy:.6g} or outputs are not finite; try another scheme "
+            "or more cells",
+            state.time,
+        )
+
+
+def _peclet(field: GridField, density: Float64Array) -> float:
+    """Largest change of Ψ/τ over the faces between cells that hold most of the mass."""
+    potential = field.potential(field.outputs(density))
+    values = np.sort(density, axis=None)
+    least = values[np.searchsorted(np.cumsum(values), _ASIDE * values.sum())]
+    result = 0.0
+    for axis in range(density.ndim):
+        steps, mass = field.along(potential, axis), field.along(density, axis)
+        inside = np.minimum(mass[:, 1:], mass[:, :-1]) >= least
+        result = max(result, float(np.abs(np.diff(steps, axis=1))[inside].max(initial=0.0)))
+    return result / field.temperature
+
+
+def _warn_of_walls(problem: AnyProblem, measure: GridMeasure, t: float) -> bool:
+    """Warn if mass has come to a wall, and say whether it has."""
+    shares = measure.wall_mass()
+    axis, side = np.unravel_index(int(np.argmax(shares)), shares.shape)
+    share = float(shares[axis, side])
+    if share <= _WALL:
+        return False
+    wall = (measure.lower, measure.upper)[side][axis]
+    warnings.warn(
+        f"{share:.1e} of the mass is next to the {('lower', 'upper')[side]} wall "
+        f"{problem.neuron.parameter_names[axis]} = {wall:.4g} at t = {t:.4g}, which disturbs "
+        "the flow; use a wider box",
+        UserWarning,
+        stacklevel=5,
+    )
+    return True

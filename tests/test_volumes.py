@@ -1,0 +1,111 @@
+import json
+
+import numpy as np
+import pytest
+
+from meanfield.datasets import Dataset
+from meanfield.errors import InvalidInputError
+from meanfield.grids import GridMeasure
+from meanfield.linearised import hessian_products
+from meanfield.measures import ParticleMeasure
+from meanfield.neurons import Neuron
+from meanfield.problem import Problem
+from meanfield.solvers.langevin import Langevin
+from meanfield.volumes import RadialVolume, volume_from_dict
+
+SQUARE = Neuron(1, activation="square", outer="fixed", bias=False)
+
+
+def radius(dim, *, ridge=0.5, temperature=0.3):
+    """The Ornstein–Uhlenbeck process of R^dim seen through lengths: an outputless neuron."""
+    data = Dataset([[0.0]], [0.0])
+    volume = RadialVolume(0, dim - 1)
+    return Problem(SQUARE, data, ridge=ridge, temperature=temperature, volume=volume)
+
+
+def test_velocities_are_minus_the_gradient_of_the_potential():
+    problem = Problem(
+        SQUARE, Dataset([[1.0], [2.0]], [0.5, 1.0]), ridge=0.1, temperature=0.2,
+        volume=RadialVolume(0, 4.0),
+    )  # fmt: skip
+    measure, width = ParticleMeasure([[0.3], [1.1], [-0.7]]), 1e-6
+    right, left = (
+        problem.potential(measure, measure.positions + sign * width) for sign in (1.0, -1.0)
+    )
+    # Errors of differences: width² Ψ''' / 6 and 1e-16 / width.
+    np.testing.assert_allclose(
+        problem.velocity(measure)[:, 0], -(right - left) / (2 * width), atol=1e-8
+    )
+    bends = problem.potential(measure, measure.positions + 1e-4)
+    bends += problem.potential(measure, measure.positions - 1e-4)
+    bends -= 2.0 * problem.potential(measure, measure.positions)
+    products = hessian_products(problem, measure, np.ones((3, 1)))
+    np.testing.assert_allclose(products[:, 0], bends / 1e-8, rtol=1e-5)
+
+
+def test_the_potential_is_even_and_its_penalty_the_mean():
+    problem = radius(5)
+    measure = ParticleMeasure([[0.5], [-2.0]], [0.25, 0.75])
+    values = problem.potential(measure, measure.positions)
+    np.testing.assert_array_equal(values, problem.potential(measure, -measure.positions))
+    exact = 0.25 * measure.positions[:, 0] ** 2 - 0.3 * 4 * np.log([0.5, 2.0])
+    np.testing.assert_allclose(values, exact, rtol=1e-15)
+    assert problem.penalty(measure) == pytest.approx(measure.weights @ exact, rel=1e-15)
+
+
+def test_without_noise_there_is_no_geometry():
+    problem = radius(5, temperature=0.0)
+    measure = ParticleMeasure([[0.0], [2.0]])
+    np.testing.assert_array_equal(problem.velocity(measure), -0.5 * measure.positions)
+    assert problem.energy(measure) == 0.5
+
+
+@pytest.mark.parametrize("dim", [2, 40])
+def test_the_free_energy_is_least_at_the_law_of_the_lengths_of_a_gaussian(dim):
+    problem = radius(dim, ridge=1.0, temperature=0.5)
+
+    def length(spread):
+        return GridMeasure.from_density(
+            lambda r: r[:, 0] ** (dim - 1.0) * np.exp(-(r[:, 0] ** 2) / (2 * spread)),
+            0.0, 12.0, 3000,
+        )  # fmt: skip
+
+    # N(0, s I): the energy over R^d is d/2 (λ s − τ log s) up to a constant, least at τ/λ.
+    energies = {spread: problem.energy(length(spread)) for spread in (0.5, 0.8)}
+    difference = 0.5 * dim * (0.8 - 0.5) - 0.25 * dim * np.log(0.8 / 0.5)
+    # The midpoint rule has an error of h² / 24 times the end slope, which is 1 in the plane.
+    assert energies[0.8] - energies[0.5] == pytest.approx(difference, abs=1e-5)
+
+
+@pytest.mark.parametrize("dim", [2, 3, 40])
+def test_lengths_of_an_ornstein_uhlenbeck_process(dim):
+    problem, count, t, start = radius(dim), 20_000, 0.5, 1.2
+    solver = Langevin(step=0.005, method="heun")
+    measure = ParticleMeasure(np.full((count, 1), start))
+    _, measure = solver.advance(problem, solver.start(problem, measure, seed=5), t)
+    decay = np.exp(-2.0 * 0.5 * t)
+    exact = start**2 * decay + 0.3 * dim * (1.0 - decay) / 0.5
+    squares = measure.positions[:, 0] ** 2
+    # Four standard errors, and an error of O(step) near 0 in few dimensions.
+    tolerance = 4.0 * squares.std() / np.sqrt(count) + 0.005 * exact
+    assert squares.mean() == pytest.approx(exact, abs=tolerance)
+
+
+def test_a_problem_with_a_volume_is_rebuilt():
+    problem = radius(40)
+    described = problem.to_dict()
+    data = described.pop("data")
+    rebuilt = Problem.from_dict({**json.loads(json.dumps(described)), "data": data})
+    assert rebuilt.volume == problem.volume == RadialVolume(0, 39)
+    assert "volume" not in Problem(SQUARE, Dataset([[0.0]], [0.0])).to_dict()
+
+
+def test_mistakes_are_named():
+    with pytest.raises(InvalidInputError, match="power of the volume must be a positive"):
+        RadialVolume(0, 0.0)
+    with pytest.raises(InvalidInputError, match="the neuron has 1, counted from 0: w_0"):
+        Problem(SQUARE, Dataset([[0.0]], [0.0]), volume=RadialVolume(1, 2.0))
+    with pytest.raises(InvalidInputError, match="a dictionary with parameter and power"):
+        volume_from_dict({"parameter": 0})
+    with pytest.raises(InvalidInputError, match="unknown setting of a volume 'powers'"):
+        volume_from_dict({"parameter": 0, "power": 1.0, "powers": 2.0})
