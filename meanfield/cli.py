@@ -163,9 +163,9 @@ def simulate(
         check_same_run(path, experiment, chosen, seed, particles)
     with running(path), experiment.shared():
         if resume:
-            from meanfield.simulate import resume as proceed
-
-            done = proceed(path, observers=experiment.observers(solver), progress=not quiet)
+            done = experiment.resume(
+                path, seed=seed, solver=solver, particles=particles, progress=not quiet
+            )
         else:
             done = experiment.run(
                 path, seed=seed, solver=solver, particles=particles, progress=not quiet, force=force

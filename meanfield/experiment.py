@@ -11,10 +11,10 @@ from typing import Any
 from meanfield.datasets import Dataset
 from meanfield.errors import unknown_name
 from meanfield.measures import InitialLaw, Measure, Sampling
-from meanfield.observers import Accuracy, Observer, OptimalityGap, TestRisk
+from meanfield.observers import Accuracy, Observer, TestRisk
 from meanfield.problem import Problem
 from meanfield.registry import EntryPointRegistry
-from meanfield.simulate import simulate
+from meanfield.simulate import resume, simulate
 from meanfield.solver import Solver, default_solver, solvers
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
@@ -122,22 +122,21 @@ class Experiment:
         count = self.particles if particles is None else particles
         return self.initial.sample(count, seed, sampling or self.sampling)
 
-    def observers(self, solver: str | None = None) -> tuple[Observer, ...]:
-        """What looks at a run: held-out data, and the certificate of noisy runs on a grid.
+    def observers(self) -> tuple[Observer, ...]:
+        """Observers of the held-out data, if there are any."""
+        if self.test is None:
+            return ()
+        if self.problem.loss.classifies:
+            return (TestRisk(self.test), Accuracy(self.test))
+        return (TestRisk(self.test),)
 
-        Parameters
-        ----------
-        solver : str, optional
-            Name of the solver that makes the run; the default one if not given.
-        """
-        observers: list[Observer] = []
-        if self.test is not None:
-            observers.append(TestRisk(self.test))
-            if self.problem.loss.classifies:
-                observers.append(Accuracy(self.test))
-        if self.problem.temperature > 0.0 and getattr(self.solver(solver), "densities", False):
-            observers.append(OptimalityGap())
-        return tuple(observers)
+    def estimates(self, solver: str, measure: Measure, seed: int) -> tuple[Observer, ...]:
+        """Observers by which a solver watches the error of a run from a measure."""
+        offered = getattr(self.solver(solver), "observers", None)
+        if offered is None:
+            return ()
+        found: tuple[Observer, ...] = offered(self.problem, self.initial, measure, seed)
+        return found
 
     def shared(self) -> AbstractContextManager[None]:
         """Inside, a run shares its particles between all ranks of a launch by ``mpiexec``.
@@ -162,15 +161,34 @@ class Experiment:
     ) -> Trajectory:
         """Simulate; arguments as in `start` and `meanfield.simulate.simulate`."""
         name = next(iter(self.solvers)) if solver is None else solver
+        start = self.start(particles, seed, solver=name)
         return simulate(
             self.problem,
-            self.start(particles, seed, solver=name),
+            start,
             self.solver(name),
             t_end=self.t_end,
             save_at=self.save_at,
             store=store,
             seed=seed,
-            observers=(*self.observers(name), *observers),
+            observers=(*self.observers(), *self.estimates(name, start, seed), *observers),
             progress=progress,
             force=force,
         )
+
+    def resume(
+        self,
+        store: str | Path,
+        *,
+        seed: int = 0,
+        solver: str | None = None,
+        particles: int | None = None,
+        observers: Sequence[Observer] = (),
+        progress: bool = False,
+    ) -> Trajectory:
+        """Continue a run of this experiment from its file; arguments as those it was made with."""
+        name = next(iter(self.solvers)) if solver is None else solver
+        watched = self.observers()
+        if hasattr(self.solver(name), "observers"):
+            start = self.start(particles, seed, solver=name)
+            watched = (*watched, *self.estimates(name, start, seed))
+        return resume(store, observers=(*watched, *observers), progress=progress)

@@ -44,14 +44,14 @@ class Solver(Protocol[State]):
         True if all sums over particles are those of `Problem` and `meanfield.stages`,
         and the arrays of the state are (N,) or (…, N, p): then several processes can
         share the particles.
-    densities : bool, optional
-        True if its measures have densities on a grid, so that with noise their energy is
-        finite and their distance to the optimum certified.
     place : method, optional
         ``place(problem, law, particles, t_end, seed)`` makes the initial measure of the
         kind that the method needs, of the law μ_0: a grid, or nodes of a quadrature.
         `particles` is how many cells or nodes the user wants in total, None if the method
         is to choose. Without it, particles are drawn from the law.
+    observers : method, optional
+        ``observers(problem, law, measure, seed)`` gives the observers that estimate the error
+        of a run from that initial measure, or its distance from the optimum.
     """
 
     name: ClassVar[str]
@@ -103,8 +103,8 @@ def default_solver(name: str, t_end: float) -> Any:
 
     Examples
     --------
-    >>> default_solver("langevin", t_end=10.0)
-    Langevin(step=0.01, method='leimkuhler-matthews')
+    >>> default_solver("langevin", t_end=10.0).step
+    0.01
     """
     kind = solvers[name]
     required = [

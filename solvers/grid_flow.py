@@ -15,6 +15,7 @@ from meanfield.checks import as_number
 from meanfield.errors import DivergenceError, InvalidInputError, unknown_name
 from meanfield.grids import GridMeasure
 from meanfield.measures import InitialLaw, Measure
+from meanfield.observers import Observer, OptimalityGap
 from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
 from meanfield.solver import settings_to_dict
@@ -131,7 +132,6 @@ class GridFlow:
     tolerance: float = 1e-4
     step: float | None = None
     name: ClassVar[str] = "grid"
-    densities: ClassVar[bool] = True
     state_type: ClassVar[type[GridState]] = GridState
 
     def __post_init__(self) -> None:
@@ -167,6 +167,12 @@ class GridFlow:
             If a grid cannot serve, the law has no density, or the cells do not resolve it.
         """
         return place_grid(problem, law, particles, t_end, seed)
+
+    def observers(
+        self, problem: AnyProblem, law: InitialLaw, measure: Measure, seed: int
+    ) -> tuple[Observer, ...]:
+        """The certificate of a noisy run: how far its energy is from the least at most."""
+        return (OptimalityGap(),) if problem.temperature > 0.0 else ()
 
     def resolved(self, problem: AnyProblem, measure: Measure) -> GridFlow:
         """The same with the scheme that ``auto`` stands for on this problem and measure."""
@@ -284,7 +290,7 @@ class GridFlow:
         if self.step is not None:
             return min(self.step, longest, 2.0 * length if error <= 1.0 else 0.5 * length)
         if not error <= 1.0:
-            return length * max(0.2, 0.9 / np.sqrt(error))
+            return float(length * max(0.2, 0.9 / np.sqrt(error)))
         # Proportional-integral control (Gustafsson 1991), errors of second order.
         growth = 5.0 if error == 0.0 else 0.9 * error**-0.35 * state.last_error**0.2
         return float(min(length * np.clip(growth, 0.2, 5.0), longest))
@@ -355,6 +361,9 @@ def _peclet(field: GridField, density: Float64Array) -> float:
 def _warn_of_walls(problem: AnyProblem, measure: GridMeasure, t: float) -> bool:
     """Warn if mass has come to a wall, and say whether it has."""
     shares = measure.wall_mass()
+    length = getattr(problem.volume, "parameter", None)
+    if length is not None and measure.lower[length] == 0.0:
+        shares[length, 0] = 0.0  # lengths end there
     axis, side = np.unravel_index(int(np.argmax(shares)), shares.shape)
     share = float(shares[axis, side])
     if share <= _WALL:

@@ -7,13 +7,14 @@ import pytest
 
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import scenarios
-from meanfield.scenarios import Digits, Relu1D, Scenario, TeacherStudent, TwoGaussians
+from meanfield.scenarios import Digits, Gibbs1D, Relu1D, Scenario, TeacherStudent, TwoGaussians
 from meanfield.scenarios.scenario import choice, count, frame_times, parameter, within
 from meanfield.solver import solver_from_dict
 
-ALL = [Digits, Relu1D, TeacherStudent, TwoGaussians]
+ALL = [Digits, Gibbs1D, Relu1D, TeacherStudent, TwoGaussians]
 SMALL = {
     "digits": {},
+    "gibbs-1d": {},
     "relu-1d": {"points": 10},
     "teacher-student": {"points": 20, "test_points": 10},
     "two-gaussians": {"points": 20, "dim": 5},
