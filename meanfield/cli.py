@@ -233,6 +233,39 @@ def compare(
         report.rows(console, [("written to", " and ".join(written))])
 
 
+@app.command(cls=WorkingVerb)
+def check(
+    source: Source,
+    particles: Particles = None,
+    t_end: End = None,
+    seed: Seed = 0,
+    settings: Settings = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run all solvers that apply on one problem and compare what they find.
+
+    Each is run at half its resolution too, which tells the error to expect. Exit
+    status 1 if two solvers differ by more than their errors explain.
+
+    For example:
+    $ meanfield check gibbs-1d
+    $ meanfield check relu-1d --t-end 2 --particles 2000
+    """
+    from meanfield.source import named_experiment
+
+    experiment = named_experiment(source, settings, {"t_end": t_end}).build()
+    from meanfield.audit import audit
+
+    with running(None):
+        found = audit(experiment, particles=particles, seed=seed)
+    if not quiet:
+        from meanfield import report
+
+        report.audit_tables(report.output(), found)
+    if found.disagreements:
+        raise MeanfieldError("; ".join(found.disagreements))
+
+
 @app.command(cls=Verb)
 def animate(
     path: RunFile,
