@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from meanfield.checks import as_count, as_number
 from meanfield.errors import InvalidInputError, unknown_name
-from meanfield.measures import InitialLaw, ParticleMeasure
+from meanfield.measures import InitialLaw, Measure, ParticleMeasure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
-from meanfield.quadrature import coarser, quadrature
+from meanfield.quadrature import QuadratureNodes, coarser, quadrature
 from meanfield.rules import rules
 from meanfield.solver import settings_to_dict
 from meanfield.solvers.adaptive_panels import adapted_panels
@@ -104,7 +104,7 @@ class QuadratureFlow:
         particles: int | None,
         t_end: float,
         seed: int,
-    ) -> ParticleMeasure:
+    ) -> QuadratureNodes:
         """Nodes of the initial law.
 
         Parameters
@@ -136,8 +136,24 @@ class QuadratureFlow:
         measure = quadrature(law, rule, nodes, seed)
         if rule == "panels":
             flow = self.flow(problem)
-            return adapted_panels(problem, StandardForm.of(law), flow, t_end, nodes).measure()
+            cut = adapted_panels(problem, StandardForm.of(law), flow, t_end, nodes).measure()
+            return QuadratureNodes(cut.positions, cut.weights, rule)
         return measure
+
+    def resolved(self, problem: AnyProblem, measure: Measure) -> QuadratureFlow:
+        """The same with the rule that ``auto`` has become, and with tolerances."""
+        rule = getattr(measure, "rule", self.rule) if self.rule == "auto" else self.rule
+        flow = self.flow(problem)
+        return replace(self, rule=rule, rtol=flow.rtol, atol=flow.atol)
+
+    def could_be(self, other: Any) -> bool:
+        """Whether `other` is this solver, or what its open settings have become."""
+        if not isinstance(other, QuadratureFlow):
+            return False
+        is_open = {
+            entry.name: getattr(self, entry.name) in (None, "auto") for entry in fields(self)
+        }
+        return all(is_open[name] or getattr(self, name) == getattr(other, name) for name in is_open)
 
     def observers(
         self, problem: AnyProblem, law: InitialLaw, measure: ParticleMeasure, seed: int
@@ -150,7 +166,7 @@ class QuadratureFlow:
         rtol = self.rtol or (_SMOOTH if is_smooth(problem) else _KINKED)
         return ParticleFlow(rtol=rtol, atol=self.atol or _ABSOLUTE * rtol)
 
-    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> FlowState:
+    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> FlowState:
         """State at time 0."""
         _require_noiseless(problem)
         return self.flow(problem).start(problem, measure, seed)
