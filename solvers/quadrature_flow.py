@@ -25,6 +25,8 @@ __all__ = ["QuadratureError", "QuadratureFlow"]
 # Relative tolerances with smooth activations and with kinked ones; absolute ones are
 # smaller by this factor.
 _SMOOTH, _KINKED, _ABSOLUTE = 1e-10, 1e-3, 1e-2
+# What panels may leave in their last coefficients: the error is smaller by more than this.
+_PANEL_SHARE = 100.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class QuadratureFlow:
         run, and Sobol points where the activation has kinks; beyond, Sobol points; on a
         circle equidistant nodes.
     rtol, atol : float, optional
-        Tolerances of one step; those of panels too. By default 1e-10 and 1e-12, and 1e-3
+        Tolerances of one step, to which panels are adapted. By default 1e-10 and 1e-12, and 1e-3
         and 1e-5 for activations with kinks, where steps are of first order only.
     nodes : int, optional
         Number of nodes in total; for panels the largest one.
@@ -136,7 +138,9 @@ class QuadratureFlow:
         measure = quadrature(law, rule, nodes, seed)
         if rule == "panels":
             flow = self.flow(problem)
-            cut = adapted_panels(problem, StandardForm.of(law), flow, t_end, nodes).measure()
+            tolerance = flow.rtol * (_PANEL_SHARE if is_smooth(problem) else 1.0)
+            form = StandardForm.of(law)
+            cut = adapted_panels(problem, form, flow, tolerance, t_end, nodes).measure()
             return QuadratureNodes(cut.positions, cut.weights, rule)
         return measure
 
