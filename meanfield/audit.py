@@ -183,7 +183,7 @@ def difference(problem: AnyProblem, mu: Measure, nu: Measure) -> Difference:
 
     Examples
     --------
-    >>> from meanfield import Dataset, Neuron
+    >>> from meanfield import Dataset, Neuron, Problem
     >>> problem = Problem(Neuron(1, outer="fixed", bias=False), Dataset([[1.0]], [0.0]))
     >>> one, other = ParticleMeasure([[0.0]]), ParticleMeasure([[3.0]])
     >>> apart = difference(problem, one, other)
