@@ -346,7 +346,7 @@ def _transport_library() -> Any:
 
 def _check_pair(mu: Measure, nu: Measure) -> None:
     for measure in (mu, nu):
-        require_measure("both sides of a distance", measure)
+        require_measure("each side of a distance", measure)
     if mu.dim != nu.dim:
         raise InvalidInputError(
             f"the measures must have the same dimension, got {mu.dim} and {nu.dim}"
