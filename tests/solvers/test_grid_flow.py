@@ -19,7 +19,7 @@ from meanfield.grids import GridMeasure
 from meanfield.measures import Box, Gaussian, Sphere
 from meanfield.solver import solver_from_dict, state_from_arrays, state_to_arrays
 from meanfield.solvers import GridFlow, Langevin, ParticleFlow
-from meanfield.solvers.grid_flow import GridState
+from meanfield.solvers.grid_steps import GridState
 from meanfield.solvers.implicit_flow import discrete_gradient
 from meanfield.volumes import RadialVolume
 from oracles import NoisyQuadraticNeuron, quadratic_data
