@@ -135,11 +135,14 @@ class GridFlow:
         """The same with the scheme that ``auto`` stands for on this problem and measure."""
         if self.scheme != _AUTO:
             return self
+        sound, grid = _checked(problem, measure)
         if problem.temperature == 0.0:
             return replace(self, scheme="muscl")
-        field = GridField(*_checked(problem, measure))
-        peclet = _peclet(field, np.array(_checked(problem, measure)[1].density))
-        return replace(self, scheme="scharfetter-gummel" if peclet <= _PECLET else "strang")
+        field = GridField(sound, grid)
+        steep = _peclet(field, np.array(grid.density)) > _PECLET
+        chosen = replace(self, scheme="strang" if steep else "scharfetter-gummel")
+        chosen._keep(problem, grid, field)
+        return chosen
 
     def could_be(self, other: Any) -> bool:
         """Whether `other` is this solver, or what ``auto`` has become."""
@@ -188,13 +191,14 @@ class GridFlow:
 
     def _steps(self, problem: AnyProblem, grid: GridMeasure) -> GridSteps:
         """Steps on the box and cells of a grid; those of the last run are kept."""
-        key = (grid.shape, grid.lower.tobytes(), grid.upper.tobytes())
-        if self._kept.get("key") != key or self._kept["problem"] is not problem:
-            field = GridField(*_checked(problem, grid))
-            steps = GridSteps(field, _SCHEMES[self.scheme](field), self.tolerance, self.step)
-            self._kept.update(key=key, problem=problem, steps=steps)
+        if self._kept.get("key") != _key(grid) or self._kept["problem"] is not problem:
+            self._keep(problem, grid, GridField(*_checked(problem, grid)))
         kept: GridSteps = self._kept["steps"]
         return kept
+
+    def _keep(self, problem: AnyProblem, grid: GridMeasure, field: GridField) -> None:
+        steps = GridSteps(field, _SCHEMES[self.scheme](field), self.tolerance, self.step)
+        self._kept.update(key=_key(grid), problem=problem, steps=steps)
 
     @cached_property
     def _kept(self) -> dict[str, Any]:
@@ -203,6 +207,10 @@ class GridFlow:
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary with the name and every setting."""
         return settings_to_dict(self)
+
+
+def _key(grid: GridMeasure) -> tuple[object, ...]:
+    return (grid.shape, grid.lower.tobytes(), grid.upper.tobytes())
 
 
 def _checked(problem: AnyProblem, measure: Measure) -> tuple[Problem, GridMeasure]:
