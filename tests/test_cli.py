@@ -62,7 +62,7 @@ def test_catalogue_names_every_scenario_with_its_reference(capsys):
     assert run(["scenarios"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [
-        "name", "digits", "relu-1d", "teacher-student", "two-gaussians",
+        "name", "digits", "gibbs-1d", "relu-1d", "teacher-student", "two-gaussians",
     ]  # fmt: skip
     assert "PNAS" in lines[-1]
 
