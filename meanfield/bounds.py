@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meanfield.activations import Activation
+from meanfield.activation import Activation
 from meanfield.typing import Float64Array
 
 __all__ = ["ActivationBounds", "bounds_of"]

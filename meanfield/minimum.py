@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from meanfield.activations import Activation
+from meanfield.activation import Activation
 from meanfield.bounds import ActivationBounds
 from meanfield.errors import InvalidInputError
 from meanfield.typing import Float64Array
