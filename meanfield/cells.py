@@ -26,7 +26,7 @@ def require_cells(problem: AnyProblem) -> None:
     if neuron.dim > MOST_AXES:
         raise InvalidInputError(
             f"a grid covers at most {MOST_AXES} parameters, the neuron has {neuron.dim} "
-            f"({', '.join(neuron.parameter_names)}); use particles or quadrature"
+            f"({', '.join(_shortened(neuron.parameter_names))}); use particles or quadrature"
         )
     if not isinstance(problem, Problem):
         raise InvalidInputError(
@@ -102,6 +102,10 @@ class Cells:
         """
         sums = self._sums.potentials(self._problem.spread(covector))
         return sums.reshape(-1) + self.confinement
+
+
+def _shortened(names: tuple[str, ...]) -> tuple[str, ...]:
+    return names if len(names) <= 6 else (*names[:3], "…", names[-1])
 
 
 def _centres(grid: GridMeasure, part: slice) -> Float64Array:

@@ -167,7 +167,19 @@ def polynomial(coefficients: Any, x: Any) -> Any:
 def _polynomial(coefficients, x):
     if len(coefficients) == 1:
         return lambda coefficients, x: type(x)(coefficients[0])
-    return lambda coefficients, x: type(x)(coefficients[0]) + x * polynomial(coefficients[1:], x)
+    if len(coefficients) < 5:
+        return lambda coefficients, x: (
+            type(x)(coefficients[0]) + x * polynomial(coefficients[1:], x)
+        )
+
+    def four(coefficients, x):
+        # Each further function takes longer to compile than the terms in it.
+        number = type(x)
+        rest = number(coefficients[3]) + x * polynomial(coefficients[4:], x)
+        rest = number(coefficients[2]) + x * rest
+        return number(coefficients[0]) + x * (number(coefficients[1]) + x * rest)
+
+    return four
 
 
 def _choice(double: Any, single: Any) -> Any:

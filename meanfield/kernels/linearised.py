@@ -9,7 +9,7 @@ import numpy as np
 
 from meanfield.kernels.activations import jet, value_and_slope
 from meanfield.kernels.compilation import kernel
-from meanfield.kernels.tiles import copy_inner
+from meanfield.kernels.tiles import add_columns, copy_inner
 
 __all__ = ["add_tangents", "write_hessian_products"]
 
@@ -96,4 +96,4 @@ def write_hessian_products(
                     if bias:
                         result[i, last] += here[i, j]
             np.dot(here, data, by_inner[:size])
-            result[:, outer : outer + width_inner] += by_inner[:size]
+            add_columns(result, outer, by_inner[:size])

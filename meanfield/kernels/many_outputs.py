@@ -11,7 +11,7 @@ import numpy as np
 from meanfield.kernels.activations import value
 from meanfield.kernels.compilation import kernel, part, reordering_part, widest_vectors
 from meanfield.kernels.memory import keep, recall
-from meanfield.kernels.tiles import copy_inner
+from meanfield.kernels.tiles import add_columns, copy_inner
 
 __all__ = ["add_outputs", "write_gradients", "write_potentials"]
 
@@ -92,7 +92,7 @@ def _backward_tile(activation, kept, changes, values, of_slope):
             total += pull
             change[k] = pull
             heights[k] = sigma
-        of_slope[i] += total
+        of_slope[i, 0] += total
 
 
 @part
@@ -122,7 +122,7 @@ def write_gradients(
     inner_buffer = np.empty((ones.size, inputs.shape[1]), positions.dtype)
     outer_buffer = np.empty((ones.size, count), positions.dtype)
     by_inner, by_outer = np.empty_like(inner_buffer), np.empty_like(outer_buffer)
-    of_slope = np.empty(ones.size, positions.dtype)
+    of_slope = np.empty((ones.size, 1), positions.dtype)
     for first in range(0, particles, rows):
         tile, result = positions[first : first + rows], gradients[first : first + rows]
         size = tile.shape[0]
@@ -146,10 +146,10 @@ def write_gradients(
             _backward_tile(activation, kept, changes, values, of_slope)
             np.dot(values, pull, by_outer[:size])
             np.dot(changes, data, by_inner[:size])
-            result[:, :count] += by_outer[:size]
-            result[:, count : count + data.shape[1]] += by_inner[:size]
+            add_columns(result, 0, by_outer[:size])
+            add_columns(result, count, by_inner[:size])
         if bias:
-            result[:, result.shape[1] - 1] = of_slope[:size]
+            add_columns(result, result.shape[1] - 1, of_slope[:size])
 
 
 @kernel

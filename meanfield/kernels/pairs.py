@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from meanfield.kernels.compilation import inline, kernel, reordering_part
+from meanfield.kernels.tiles import add_columns
 
 __all__ = ["ERF", "LARGEST_TILE", "RELU", "add_pairs", "arcsine", "pair_tile_shape"]
 
@@ -127,4 +128,4 @@ def add_pairs(code, targets, sources, charges, least, rows, columns, scratch, to
                 for i in range(size):
                     totals[first + i] += _relu_row(cosines[i], charge, least)
             np.dot(cosines, sources[left:right], part[:size])
-            vectors[first:last] += part[:size]
+            add_columns(vectors[first:last], 0, part[:size])

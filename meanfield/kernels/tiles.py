@@ -15,7 +15,7 @@ from meanfield.kernels.activations import value
 from meanfield.kernels.compilation import part, reordering_kernel, reordering_part, widest_vectors
 from meanfield.kernels.memory import keep, recall
 
-__all__ = ["add_outputs", "copy_inner", "write_gradients", "write_potentials"]
+__all__ = ["add_columns", "add_outputs", "copy_inner", "write_gradients", "write_potentials"]
 
 
 @part
@@ -24,6 +24,14 @@ def copy_inner(positions, outer, inner):
     for i in range(inner.shape[0]):
         for c in range(inner.shape[1]):
             inner[i, c] = positions[i, outer + c]
+
+
+@part
+def add_columns(target, first, terms):
+    """Add to the columns of `target` from number `first` on; slices take seconds to compile."""
+    for i in range(terms.shape[0]):
+        for c in range(terms.shape[1]):
+            target[i, first + c] += terms[i, c]
 
 
 @reordering_part
@@ -170,7 +178,7 @@ def write_gradients(
                 np.dot(changes, data, total)
             else:
                 np.dot(changes, data, part_sums)
-                total += part_sums
+                add_columns(total, 0, part_sums)
         _write_rows(
             tile, outer, bias, total, sums[0], sums[1], homogeneous,
             gradients[first : first + rows],

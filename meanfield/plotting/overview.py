@@ -80,7 +80,7 @@ def plot(
     >>> data = mf.Dataset([[-1.0], [0.0], [1.0]], [1.0, 0.0, 1.0])
     >>> problem = mf.Problem(mf.Neuron(inputs=1, activation="relu"), data)
     >>> start = mf.ParticleMeasure.gaussian(50, 3, seed=0)
-    >>> run = mf.simulate(problem, start, ParticleFlow(), t_end=2.0)
+    >>> run = mf.simulate(problem, start, ParticleFlow("heun", step=0.02), t_end=2.0)
     >>> figure = plot(run)
     >>> figure.savefig("run.png")  # doctest: +SKIP
     """
