@@ -53,7 +53,7 @@ class RadialAverage(Activation):
             knots, jumps = tuple(spline.knots.tolist()), tuple(spline.jumps.tolist())
             return kernels.RadialSpline(knots, jumps, spline.constant, dim)
         nodes, weights = sphere_rule(dim, self.parameters["nodes"])
-        return kernels.RadialMean(self.inner.typed, tuple(nodes.tolist()), tuple(weights.tolist()))
+        return kernels.RadialMean(self.inner.typed, nodes.copy(), weights.copy())
 
     def compiled(self, kernel: Any) -> Any:
         """The form of a kernel that takes this activation's `typed`."""

@@ -16,11 +16,11 @@ __all__ = ["RadialMean", "RadialSpline"]
 
 
 class RadialMean(NamedTuple):
-    """The mean Σ_q weights[q] σ(s nodes[q]) of a smooth σ."""
+    """The mean Σ_q weights[q] σ(s nodes[q]) of a smooth σ; nodes and weights are arrays."""
 
     inner: Any
-    nodes: tuple[float, ...]
-    weights: tuple[float, ...]
+    nodes: Any
+    weights: Any
 
 
 @register(RadialMean)

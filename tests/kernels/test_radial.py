@@ -93,7 +93,7 @@ def test_single_precision_is_the_same_function():
 
 
 def test_a_mean_has_the_derivatives_of_its_sum():
-    nodes, weights = (-0.75, 0.1, 0.5), (0.25, 0.25, 0.5)
+    nodes, weights = np.array([-0.75, 0.1, 0.5]), np.array([0.25, 0.25, 0.5])
     s = np.linspace(-3.0, 3.0, 13)
     outer = np.tanh(np.outer(s, nodes))
     exact = [
