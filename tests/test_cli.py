@@ -63,6 +63,7 @@ def test_catalogue_names_every_scenario_with_its_reference(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [
         "name", "digits", "gibbs-1d", "relu-1d", "teacher-student", "two-gaussians",
+        "two-gaussians-radial",
     ]  # fmt: skip
     assert "PNAS" in lines[-1]
 

@@ -7,17 +7,26 @@ import pytest
 
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import scenarios
-from meanfield.scenarios import Digits, Gibbs1D, Relu1D, Scenario, TeacherStudent, TwoGaussians
+from meanfield.scenarios import (
+    Digits,
+    Gibbs1D,
+    Relu1D,
+    Scenario,
+    TeacherStudent,
+    TwoGaussians,
+    TwoGaussiansRadial,
+)
 from meanfield.scenarios.scenario import choice, count, frame_times, parameter, within
 from meanfield.solver import solver_from_dict
 
-ALL = [Digits, Gibbs1D, Relu1D, TeacherStudent, TwoGaussians]
+ALL = [Digits, Gibbs1D, Relu1D, TeacherStudent, TwoGaussians, TwoGaussiansRadial]
 SMALL = {
     "digits": {},
     "gibbs-1d": {},
     "relu-1d": {"points": 10},
     "teacher-student": {"points": 20, "test_points": 10},
     "two-gaussians": {"points": 20, "dim": 5},
+    "two-gaussians-radial": {"nodes": 6, "dim": 5},
 }
 each = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
 
