@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from meanfield.problem import Problem
     from meanfield.quadrature import quadrature
     from meanfield.regularizers import Ridge
+    from meanfield.relaxation import DecayRate, decay_rate
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
     from meanfield.trajectory import Trajectory, open
@@ -45,6 +46,7 @@ _HOMES = {
     "Activation": "meanfield.activation",
     "Box": "meanfield.measures",
     "Dataset": "meanfield.datasets",
+    "DecayRate": "meanfield.relaxation",
     "DivergenceError": "meanfield.errors",
     "Experiment": "meanfield.experiment",
     "FileError": "meanfield.errors",
@@ -64,6 +66,7 @@ _HOMES = {
     "Trajectory": "meanfield.trajectory",
     "animate": "meanfield.plotting",
     "compare": "meanfield.compare",
+    "decay_rate": "meanfield.relaxation",
     "gibbs": "meanfield.gibbs",
     "open": "meanfield.trajectory",
     "plot": "meanfield.plotting",
@@ -77,6 +80,7 @@ __all__ = [
     "Activation",
     "Box",
     "Dataset",
+    "DecayRate",
     "DivergenceError",
     "Experiment",
     "FileError",
@@ -97,6 +101,7 @@ __all__ = [
     "activations",
     "animate",
     "compare",
+    "decay_rate",
     "distances",
     "distributions",
     "gibbs",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meanfield.activations import Activation
+from meanfield.activation import Activation
 from meanfield.typing import Float64Array
 
 __all__ = ["ActivationBounds", "bounds_of"]
@@ -37,9 +37,22 @@ class ActivationBounds:
 
     def remainder(self, points: Float64Array, radius: Float64Array) -> Float64Array:
         """Bound of |σ(z') − σ(z) − σ'(z) (z' − z)| for |z' − z| ≤ radius, elementwise."""
-        bound = np.asarray(0.5 * self.curvature * radius**2)
+        bound = np.zeros(points.shape) + 0.5 * self.curvature * radius**2
         for kink, jump in zip(self.kinks, self.jumps, strict=True):
             bound = bound + abs(jump) * np.maximum(radius - np.abs(kink - points), 0.0)
+        return bound
+
+    def deficit(
+        self, points: Float64Array, radius: Float64Array, pulls: Float64Array
+    ) -> Float64Array:
+        """Bound of how far below its tangent u σ(z') can lie, for |z' − z| ≤ radius.
+
+        Where a pull makes a kink convex the tangent stays below: no deficit.
+        """
+        bound = np.zeros(points.shape) + 0.5 * self.curvature * np.abs(pulls) * radius**2
+        for kink, jump in zip(self.kinks, self.jumps, strict=True):
+            reach = np.maximum(radius - np.abs(kink - points), 0.0)
+            bound = bound + np.maximum(-jump * pulls, 0.0) * reach
         return bound
 
 
@@ -68,6 +81,8 @@ def bounds_of(activation: Activation) -> ActivationBounds | None:
     """
     if activation.functions is not None:
         return None
+    if activation.name == "radial_average" and activation.parameters["activation"].spline is None:
+        return bounds_of(activation.parameters["activation"])  # averages over |U| <= 1
     spline = activation.spline
     if spline is None:
         return _SMOOTH.get(activation.name)

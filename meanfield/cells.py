@@ -26,7 +26,7 @@ def require_cells(problem: AnyProblem) -> None:
     if neuron.dim > MOST_AXES:
         raise InvalidInputError(
             f"a grid covers at most {MOST_AXES} parameters, the neuron has {neuron.dim} "
-            f"({', '.join(neuron.parameter_names)}); use particles or quadrature"
+            f"({', '.join(_shortened(neuron.parameter_names))}); use particles or quadrature"
         )
     if not isinstance(problem, Problem):
         raise InvalidInputError(
@@ -76,9 +76,9 @@ class Cells:
         outer = neuron.outer_columns
         inner = _centres(grid, slice(outer, None))
         weights = _centres(grid, slice(outer)) if outer else None
-        self._sums = FixedParticles(neuron, problem.data.inputs, inner, weights)
+        self._sums = FixedParticles(neuron, problem.points, inner, weights)
         self._shape = (len(inner),) if weights is None else (len(weights), len(inner))
-        self._scale = problem.scale
+        self._problem = problem
         self.confinement = problem.confinement(grid.positions)
 
     def outputs(self, masses: Float64Array) -> Float64Array:
@@ -89,7 +89,8 @@ class Cells:
         masses : (M,) array
             Of the cells, in C order.
         """
-        return self._scale * self._sums.outputs(masses.reshape(self._shape))
+        sums = self._sums.outputs(masses.reshape(self._shape))
+        return self._problem.scale * self._problem.averaged(sums)
 
     def potential(self, covector: Float64Array) -> Float64Array:
         """Ψ(θ) = Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ) at the centres, shape (M,).
@@ -99,7 +100,12 @@ class Cells:
         covector : (n, k) array
             u, see `Problem.covector`.
         """
-        return self._sums.potentials(covector).reshape(-1) + self.confinement
+        sums = self._sums.potentials(self._problem.spread(covector))
+        return sums.reshape(-1) + self.confinement
+
+
+def _shortened(names: tuple[str, ...]) -> tuple[str, ...]:
+    return names if len(names) <= 6 else (*names[:3], "…", names[-1])
 
 
 def _centres(grid: GridMeasure, part: slice) -> Float64Array:

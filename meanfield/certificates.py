@@ -23,6 +23,8 @@ from meanfield.typing import Float64Array, FloatArray
 __all__ = ["Learning", "noiseless_gap", "noisy_gap"]
 
 _MOST_INNER = 3
+# Part of the largest multiple of u under which the ridge surely holds all neurons.
+_SAFE_SHARE = 0.9
 _UNAVAILABLE = "the optimality gap is not available: "
 
 
@@ -117,9 +119,7 @@ def noiseless_gap(problem: Learning, measure: Measure) -> float:
     outputs = problem.outputs_at(positions, measure.weights)
     if _degree(problem.neuron) == 2.0:
         return _homogeneous_gap(problem, measure, outputs)
-    covector = problem.covector(outputs)
-    mean = float(measure.weights @ problem.potential_at(positions, covector))
-    return max(0.0, mean - _smallest_potential(problem, covector, mean))
+    return _bounded_gap(problem, measure, outputs)
 
 
 def _degree(neuron: Neuron) -> float | None:
@@ -174,7 +174,7 @@ def _sums(problem: Learning, covector: Float64Array) -> Float64Array:
     """Extremal Σ_j u_j σ(x_j·e) over directions e, for σ of degree 1."""
     neuron, inputs = problem.neuron, _extended(problem)
     below, above = -neuron.activation([-1.0])[0], neuron.activation([1.0])[0]
-    if inputs.shape[1] > 2 and below != above:
+    if not _all_directions(neuron):
         raise InvalidInputError(
             _UNAVAILABLE + f"for {neuron.activation.name} neurons it needs the largest sum over "
             f"all directions of the {inputs.shape[1]} inner parameters, which is found for 1 "
@@ -187,33 +187,60 @@ def _sums(problem: Learning, covector: Float64Array) -> Float64Array:
 # -- all others: the potential has a minimum -------------------------------------------------
 
 
-def _smallest_potential(problem: Learning, covector: Float64Array, mean: float) -> float:
-    """Lower bound of min Ψ over R^p."""
-    neuron, ridge = problem.neuron, problem.ridge
-    trained = neuron.outer == "trained"
-    if ridge.inner == 0.0 or (trained and ridge.outer == 0.0):
+def _bounded_gap(problem: Learning, measure: Measure, outputs: Float64Array) -> float:
+    """F(μ) − D(s u) with D(s u) = −R*(s u) + min ⟨s u, Φ⟩ + V.
+
+    s is 1 where the potential surely has a minimum; then this is ∫Ψ dμ − min Ψ.
+    """
+    _require_ridge(problem)
+    covector = problem.covector(outputs)
+    if problem.neuron.activation.homogeneity == 1.0 and _all_directions(problem.neuron):
+        depth = max(0.0, -float(_sums(problem, covector).min()))
+        return _mean_potential(problem, measure, covector) + depth**2 / (2.0 * problem.ridge.inner)
+    landscape = _landscape(problem, covector)
+    if np.isfinite(landscape.radius()):
+        mean = _mean_potential(problem, measure, covector)
+        return max(0.0, mean - lower_bound(landscape, mean))
+    share = _SAFE_SHARE * np.sqrt(problem.ridge.outer * problem.ridge.inner) / landscape.growth
+    derivatives, data = problem.loss.derivatives(outputs, problem.data.targets), problem.data
+    conjugate = conjugate_risk(
+        problem.loss, share * derivatives, data.targets, data.weights, problem.scale
+    )
+    level = problem.energy(measure) + conjugate
+    return max(0.0, level - lower_bound(_landscape(problem, share * covector), level))
+
+
+def _mean_potential(problem: Learning, measure: Measure, covector: Float64Array) -> float:
+    positions = measure.positions.astype(np.float64)
+    return float(measure.weights @ problem.potential_at(positions, covector))
+
+
+def _require_ridge(problem: Learning) -> None:
+    ridge = problem.ridge
+    if ridge.inner == 0.0 or (problem.neuron.outer == "trained" and ridge.outer == 0.0):
         raise InvalidInputError(
             _UNAVAILABLE + "without a ridge on every parameter the potential need not have a "
             "minimum; set ridge > 0"
         )
-    if _degree(neuron) == 1.0 and (_linear(neuron) or neuron.inputs + neuron.bias <= 2):
-        return -(max(0.0, -float(_sums(problem, covector).min())) ** 2) / (2.0 * ridge.inner)
+
+
+def _all_directions(neuron: Neuron) -> bool:
+    """Whether sums over data are known for all directions of the inner weights."""
+    return neuron.activation.name == "linear" or neuron.inputs + neuron.bias <= 2
+
+
+def _landscape(problem: Learning, covector: Float64Array) -> Landscape:
+    neuron, ridge, inputs = problem.neuron, problem.ridge, _extended(problem)
     bounds = bounds_of(neuron.activation)
     if bounds is None:
         raise InvalidInputError(
             _UNAVAILABLE + f"no bounds of the derivatives of {neuron.activation.name} are known; "
             "built-in activations other than square have them"
         )
-    inputs = _extended(problem)
     if inputs.shape[1] > _MOST_INNER:
         raise InvalidInputError(
             _UNAVAILABLE + f"the smallest potential is searched in at most {_MOST_INNER} inner "
             f"parameters, the neuron has {inputs.shape[1]}"
         )
-    outer = ridge.outer if trained else None
-    landscape = Landscape(neuron.activation, bounds, inputs, covector, ridge.inner, outer)
-    return lower_bound(landscape, mean)
-
-
-def _linear(neuron: Neuron) -> bool:
-    return neuron.activation.name == "linear"
+    outer = ridge.outer if neuron.outer == "trained" else None
+    return Landscape(neuron.activation, bounds, inputs, covector, ridge.inner, outer)

@@ -146,6 +146,7 @@ def simulate(
     $ meanfield simulate digits
     $ meanfield simulate relu-1d --set function=hat --t-end 200 --out hat.h5
     $ meanfield simulate moons.toml --solver sgd --particles 256 --seed 1
+    $ meanfield simulate teacher-student --solver langevin
     """
     from meanfield.source import named_experiment
 
@@ -160,14 +161,16 @@ def simulate(
     quiet = quiet or launched_rank() > 0
     started = time.monotonic()
     if resume:
-        check_same_run(path, experiment, chosen, seed)
+        check_same_run(path, experiment, chosen, seed, particles)
     with running(path), experiment.shared():
         if resume:
-            from meanfield.simulate import resume as proceed
-
-            done = proceed(path, observers=experiment.observers(), progress=not quiet)
+            done = experiment.resume(
+                path, seed=seed, solver=solver, particles=particles, progress=not quiet
+            )
         else:
-            done = experiment.run(path, seed=seed, solver=solver, progress=not quiet, force=force)
+            done = experiment.run(
+                path, seed=seed, solver=solver, particles=particles, progress=not quiet, force=force
+            )
     if not quiet:
         from meanfield import report
 

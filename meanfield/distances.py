@@ -5,7 +5,8 @@ Between finite samples, transport distances in more than one dimension measure m
 the sampling: compare them with the same distance between independent samples.
 
 A grid enters with two Gauss points along each axis of a cell (`GridMeasure.to_particles`),
-whose W₂ distance to its density is 0.15 cells along each axis.
+whose W₂ distance to its density is 0.15 cells along each axis; on the line with sixteen,
+whose distance is 0.02 cells.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from meanfield.checks import as_count, as_number
 from meanfield.errors import InvalidInputError, MeanfieldError
+from meanfield.grids import GridMeasure
 from meanfield.measures import Measure, ParticleMeasure, require_measure
 from meanfield.problems import AnyProblem
 from meanfield.registry import Registry
@@ -40,6 +42,8 @@ _MOST_PAIRS = 5000 * 5000
 _MOST_ITERATIONS = 10_000_000
 _MOST_SWEEPS = 20_000
 _BLOCK = 1024
+# Atoms for each cell of a grid on the line.
+_LINE_POINTS = 16
 
 
 def wasserstein(mu: Measure, nu: Measure, p: float = 2) -> float:
@@ -127,7 +131,7 @@ def wasserstein_1d(mu: Measure, nu: Measure, p: float = 2) -> float:
             f"wasserstein_1d takes measures on the line, got {mu.dim} dimensions"
         )
     _check_power(p)
-    (x, a), (y, b) = _atoms(mu), _atoms(nu)
+    (x, a), (y, b) = _atoms(_refined(mu)), _atoms(_refined(nu))
     return float(_line_cost(x[:, 0], a, y[:, 0], b, p) ** (1.0 / p))
 
 
@@ -353,6 +357,11 @@ def _check_pair(mu: Measure, nu: Measure) -> None:
 def _check_power(p: float) -> None:
     if as_number("p", p) < 1.0:
         raise InvalidInputError(f"p must be >= 1, got {p!r}")
+
+
+def _refined(measure: Measure) -> Measure:
+    """A grid on the line as many particles a cell; they cost no more than a sort."""
+    return measure.to_particles(_LINE_POINTS) if isinstance(measure, GridMeasure) else measure
 
 
 def _atoms(measure: Measure) -> tuple[Float64Array, Float64Array]:

@@ -13,6 +13,7 @@ from meanfield.checks import as_count, as_number
 from meanfield.datasets import Dataset
 from meanfield.engines.choice import choose_engine
 from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.gauss_rules import gamma_rule
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.registry import Registry
@@ -142,6 +143,33 @@ class IsotropicGaussians(DataDistribution):
         inputs = generator.standard_normal((count, self.dim))
         inputs *= 1.0 + self.delta * labels
         return inputs, labels
+
+    def lengths(self, nodes: int) -> Dataset:
+        """The law of |x| with the labels as a weighted data set with one input.
+
+        |x| = (1 + y Δ) χ with χ² / 2 a gamma variable of shape d/2: Gauss's rule for it is
+        exact for even polynomials of degree 4 nodes − 2 in |x|.
+
+        Parameters
+        ----------
+        nodes : int
+            Number of nodes for each class.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no node.
+
+        Examples
+        --------
+        >>> data = IsotropicGaussians(dim=40, delta=0.5).lengths(12)
+        >>> round(float(data.weights @ data.inputs[:, 0] ** 2), 10)  # 40 (1.5² + 0.5²) / 2
+        50.0
+        """
+        halves, weights = gamma_rule(0.5 * self.dim, as_count("nodes", nodes))
+        labels = np.repeat([1.0, -1.0], nodes)
+        radii = (1.0 + self.delta * labels) * np.sqrt(2.0 * np.tile(halves, 2))
+        return Dataset(radii[:, None], labels, np.tile(0.5 * weights, 2))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `distribution_from_dict` rebuilds the law."""

@@ -10,19 +10,22 @@ from typing import Any
 
 from meanfield.datasets import Dataset
 from meanfield.errors import unknown_name
-from meanfield.measures import InitialLaw, ParticleMeasure, Sampling
+from meanfield.measures import InitialLaw, Measure, Sampling
 from meanfield.observers import Accuracy, Observer, TestRisk
 from meanfield.problem import Problem
 from meanfield.registry import EntryPointRegistry
-from meanfield.simulate import simulate
-from meanfield.solver import Solver
+from meanfield.simulate import resume, simulate
+from meanfield.solver import Solver, default_solver, solvers
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
 
-__all__ = ["Experiment", "scenarios"]
+__all__ = ["ALIASES", "Experiment", "scenarios"]
 
 #: Vocabulary of scenarios by name, filled by the entry points ``meanfield.scenarios``.
 scenarios = EntryPointRegistry("meanfield.scenarios", "scenario")
+
+#: Solvers that a name stands for: the first which an experiment has, else the first.
+ALIASES = {"particles": ("particle-flow",), "sgd": ("sgd", "online-sgd")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +64,61 @@ class Experiment:
     def solver(self, name: str | None = None) -> Solver[Any]:
         """Solver of that name, or the default one.
 
+        Parameters
+        ----------
+        name : str, optional
+            One of the experiment's solvers; ``"particles"`` and ``"sgd"``, which stand for
+            its particle flow and its (online) SGD; or any other solver that works with
+            its defaults, such as ``"grid"``, ``"quadrature"`` or ``"langevin"``.
+
         Raises
         ------
         InvalidInputError
-            If the experiment has no such solver.
+            If there is no such solver, or it needs settings of its own.
         """
         chosen = next(iter(self.solvers)) if name is None else name
-        if chosen not in self.solvers:
-            raise unknown_name(f"solver of {self.name}", chosen, self.solvers)
-        return self.solvers[chosen]
+        names = ALIASES.get(chosen, (chosen,))
+        for candidate in (chosen, *names):
+            if candidate in self.solvers:
+                return self.solvers[candidate]
+        if names[0] not in solvers:
+            raise unknown_name("solver", chosen, {*self.solvers, *ALIASES, *solvers})
+        found: Solver[Any] = default_solver(names[0], self.t_end)
+        return found
+
+    @property
+    def t_end(self) -> float:
+        """Time of the last frame."""
+        return float(self.save_at[-1])
 
     def start(
-        self, particles: int | None = None, seed: int = 0, sampling: Sampling | None = None
-    ) -> ParticleMeasure:
-        """Draw the initial measure."""
+        self,
+        particles: int | None = None,
+        seed: int = 0,
+        sampling: Sampling | None = None,
+        solver: str | None = None,
+    ) -> Measure:
+        """The initial measure: neurons drawn from the law, or what a solver needs.
+
+        Parameters
+        ----------
+        particles : int, optional
+            Number of neurons; of cells or nodes in total for a solver that places them.
+        seed : int
+        sampling : {"iid", "sobol"}, optional
+            How neurons are drawn.
+        solver : str, optional
+            Name of the solver that is to evolve the measure.
+
+        Raises
+        ------
+        InvalidInputError
+            If the solver is unknown or cannot serve here.
+        """
+        place = getattr(self.solver(solver), "place", None) if solver is not None else None
+        if place is not None:
+            placed: Measure = place(self.problem, self.initial, particles, self.t_end, seed)
+            return placed
         count = self.particles if particles is None else particles
         return self.initial.sample(count, seed, sampling or self.sampling)
 
@@ -85,6 +129,14 @@ class Experiment:
         if self.problem.loss.classifies:
             return (TestRisk(self.test), Accuracy(self.test))
         return (TestRisk(self.test),)
+
+    def estimates(self, solver: str, measure: Measure, seed: int) -> tuple[Observer, ...]:
+        """Observers by which a solver watches the error of a run from a measure."""
+        offered = getattr(self.solver(solver), "observers", None)
+        if offered is None:
+            return ()
+        found: tuple[Observer, ...] = offered(self.problem, self.initial, measure, seed)
+        return found
 
     def shared(self) -> AbstractContextManager[None]:
         """Inside, a run shares its particles between all ranks of a launch by ``mpiexec``.
@@ -107,16 +159,36 @@ class Experiment:
         progress: bool = False,
         force: bool = False,
     ) -> Trajectory:
-        """Simulate; arguments as in `meanfield.simulate.simulate`."""
+        """Simulate; arguments as in `start` and `meanfield.simulate.simulate`."""
+        name = next(iter(self.solvers)) if solver is None else solver
+        start = self.start(particles, seed, solver=name)
         return simulate(
             self.problem,
-            self.start(particles, seed),
-            self.solver(solver),
-            t_end=float(self.save_at[-1]),
+            start,
+            self.solver(name),
+            t_end=self.t_end,
             save_at=self.save_at,
             store=store,
             seed=seed,
-            observers=(*self.observers(), *observers),
+            observers=(*self.observers(), *self.estimates(name, start, seed), *observers),
             progress=progress,
             force=force,
         )
+
+    def resume(
+        self,
+        store: str | Path,
+        *,
+        seed: int = 0,
+        solver: str | None = None,
+        particles: int | None = None,
+        observers: Sequence[Observer] = (),
+        progress: bool = False,
+    ) -> Trajectory:
+        """Continue a run of this experiment from its file; arguments as those it was made with."""
+        name = next(iter(self.solvers)) if solver is None else solver
+        watched = self.observers()
+        if hasattr(self.solver(name), "observers"):
+            start = self.start(particles, seed, solver=name)
+            watched = (*watched, *self.estimates(name, start, seed))
+        return resume(store, observers=(*watched, *observers), progress=progress)

@@ -49,7 +49,7 @@ def output_tangents(problem: Problem, measure: ParticleMeasure, directions: Any)
     """
     along = _directions(problem, measure, directions)
     neuron, positions, masses = problem.neuron, measure.positions, measure.weights
-    inputs = np.ascontiguousarray(problem.data.inputs, positions.dtype)
+    inputs = np.ascontiguousarray(problem.points, positions.dtype)
     shape = tile_shape(len(inputs), neuron.inputs, positions.itemsize)
     groups = cut(len(positions), shape[0], shape[0])
     parts = np.zeros((len(groups), len(inputs), neuron.outputs))
@@ -64,7 +64,7 @@ def output_tangents(problem: Problem, measure: ParticleMeasure, directions: Any)
 
     with single_threaded_blas():
         sweep(work, len(groups))
-    return problem.scale * add_in_order(parts)
+    return problem.scale * problem.averaged(add_in_order(parts))
 
 
 def hessian_products(problem: Problem, measure: ParticleMeasure, directions: Any) -> FloatArray:
@@ -106,8 +106,9 @@ def hessian_products(problem: Problem, measure: ParticleMeasure, directions: Any
             f"the activation {neuron.activation.name!r} has no second derivative; give one to "
             "meanfield.activations.custom"
         )
-    covector = problem.covector(problem.outputs(measure)).astype(positions.dtype)
-    inputs = np.ascontiguousarray(problem.data.inputs, positions.dtype)
+    pull = problem.spread(problem.covector(problem.outputs(measure)))
+    covector = pull.astype(positions.dtype)
+    inputs = np.ascontiguousarray(problem.points, positions.dtype)
     shape = tile_shape(len(inputs), neuron.inputs, positions.itemsize)
     groups = cut(len(positions), shape[0], shape[0])
     products = np.empty_like(positions)

@@ -7,9 +7,8 @@ from itertools import product
 
 import numpy as np
 
-from meanfield.activations import Activation
+from meanfield.activation import Activation
 from meanfield.bounds import ActivationBounds
-from meanfield.errors import InvalidInputError
 from meanfield.typing import Float64Array
 
 __all__ = ["Landscape", "lower_bound"]
@@ -52,36 +51,30 @@ class Landscape:
     inner: float
     outer: float | None
 
+    @property
+    def growth(self) -> float:
+        """Slope that |g| cannot exceed, Σ_j |u_j| sup|σ'| |x_j|."""
+        norms = np.linalg.norm(self.inputs, axis=1)
+        return self.bounds.slope * float(np.linalg.norm(self.covector, axis=1) @ norms)
+
     def radius(self) -> float:
-        """Radius of a ball that holds every minimiser.
+        """Radius of a ball that holds every minimiser, infinite where none is known.
 
         Outside the potential exceeds its value at 0, because |g| is at most
         Σ_j |u_j| min(sup|σ|, |σ(0)| + sup|σ'| |x_j||ω|).
-
-        Raises
-        ------
-        InvalidInputError
-            If the bounds do not exclude that it falls forever.
         """
-        pulls, count = np.linalg.norm(self.covector, axis=1), self.inputs.shape[1]
-        at_zero = float(pulls.sum()) * abs(float(self.activation(0.0)))
-        growth = self.bounds.slope * float(pulls @ np.linalg.norm(self.inputs, axis=1))
+        pulls, count = float(np.linalg.norm(self.covector, axis=1).sum()), self.inputs.shape[1]
+        at_zero = pulls * abs(float(self.activation(0.0)))
         origin = float(self.evaluate(np.zeros((1, count)), np.zeros(count))[0][0])
-        found = [_root(self.inner, growth, at_zero + origin)]
+        found = [_root(self.inner, self.growth, at_zero + origin)]
         if self.outer is not None:
-            stiffness = self.inner - growth**2 / self.outer
+            stiffness = self.inner - self.growth**2 / self.outer
             offset = at_zero**2 / (2.0 * self.outer) + origin
-            found = [_root(stiffness, growth * at_zero / self.outer, offset)]
+            found = [_root(stiffness, self.growth * at_zero / self.outer, offset)]
         if np.isfinite(self.bounds.size):
-            largest = self.bounds.size * float(pulls.sum())
+            largest = self.bounds.size * pulls
             depth = largest if self.outer is None else largest**2 / (2.0 * self.outer)
             found.append(_root(self.inner, 0.0, depth + origin))
-        if not np.isfinite(min(found)):
-            raise InvalidInputError(
-                f"the optimality gap is not available: {self.activation.name} grows so fast that "
-                "the potential may have no minimum at this ridge; a bounded activation such as "
-                "tanh, or a stronger ridge, has one"
-            )
         return min(found)
 
     def evaluate(
@@ -96,13 +89,14 @@ class Landscape:
         sums = self.activation(z) @ self.covector
         pairs = self.inputs[:, :, None] * self.covector[:, None, :]
         slopes = np.tensordot(self.activation.derivative(z), pairs, axes=1)
-        remainder = self.bounds.remainder(z, np.abs(self.inputs) @ half)
-        error = remainder @ np.linalg.norm(self.covector, axis=1)
+        reach = np.abs(self.inputs) @ half
         ridge = 0.5 * self.inner * np.sum(centres**2, axis=1)
         if self.outer is None:
             values, gradient = sums[:, 0] + ridge, slopes[:, :, 0]
+            error = self.bounds.deficit(z, reach, self.covector[:, 0]).sum(axis=1)
         else:
             norms = np.linalg.norm(sums, axis=1)
+            error = self.bounds.remainder(z, reach) @ np.linalg.norm(self.covector, axis=1)
             values = ridge - norms**2 / (2.0 * self.outer)
             gradient = -np.einsum("mac,mc->ma", slopes, sums) / self.outer
             turn = np.sum(np.linalg.norm(slopes, axis=2) * half, axis=1)
@@ -122,14 +116,9 @@ def lower_bound(landscape: Landscape, level: float) -> float:
     Parameters
     ----------
     landscape : Landscape
-        In 1 to 3 dimensions.
+        In 1 to 3 dimensions, with a finite radius.
     level : float
         A value of or above the minimum, to be compared with it.
-
-    Raises
-    ------
-    InvalidInputError
-        If no ball is known that holds the minimum.
     """
     count = landscape.inputs.shape[1]
     half = np.full(count, landscape.radius())

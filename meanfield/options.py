@@ -68,7 +68,12 @@ RunFile = Annotated[
 ]
 SolverName = Annotated[
     str | None,
-    typer.Option("--solver", metavar="NAME", help="Solver; the experiment's first by default."),
+    typer.Option(
+        "--solver",
+        metavar="NAME",
+        help="One of the experiment's solvers, the first by default; or grid, quadrature, "
+        "langevin, particles, sgd.",
+    ),
 ]
 End = Annotated[
     float | None,
@@ -95,7 +100,12 @@ Example = Annotated[
     typer.Option("--example", metavar="", help="Print a TOML file to start your own from."),
 ]
 Particles = Annotated[
-    int | None, typer.Option("--particles", metavar="N", help="Number of neurons.")
+    int | None,
+    typer.Option(
+        "--particles",
+        metavar="N",
+        help="Number of neurons, of cells of a grid, or of nodes of a quadrature.",
+    ),
 ]
 RunOut = Annotated[
     Path | None,

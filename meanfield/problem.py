@@ -128,8 +128,8 @@ class Problem:
             raise InvalidInputError(
                 f"inputs must have {self.neuron.inputs} columns, got {points.shape[1]}"
             )
-        engine = choose_engine(self.neuron, points, measure.positions.dtype)
-        return self.scale * engine.outputs(measure.positions, measure.weights)
+        engine = choose_engine(self.neuron, self.expanded(points), measure.positions.dtype)
+        return self.scale * self.averaged(engine.outputs(measure.positions, measure.weights))
 
     def outputs(self, measure: Measure) -> Float64Array:
         """Outputs f(x_j; μ) at the data, shape (n, k)."""
@@ -286,12 +286,32 @@ class Problem:
         self.check_measure(measure)
         return self.velocity_at(measure.positions, measure.weights)[0]
 
+    # -- where neurons are evaluated: at the data, unless a problem is reduced -------------
+
+    @property
+    def points(self) -> Float64Array:
+        """Points at which neurons are evaluated, (n', d)."""
+        return self.data.inputs
+
+    def expanded(self, inputs: Float64Array) -> Float64Array:
+        """Points at which neurons are evaluated for given inputs."""
+        return inputs
+
+    def averaged(self, sums: Float64Array) -> Float64Array:
+        """Outputs (n, k) from sums over neurons at the points, (n', k)."""
+        return sums
+
+    def spread(self, covector: Float64Array) -> Float64Array:
+        """Covector (n', k) at the points from one (n, k) at the data: the transpose."""
+        return covector
+
     # -- the same on plain arrays, for solvers: nothing is checked, nothing copied ---------
 
     def outputs_at(self, positions: FloatArray, masses: Float64Array) -> Float64Array:
         """Outputs at the data of the measure with these positions and masses, (n, k)."""
         engine = self._engine(positions.dtype)
-        return self.scale * engine.outputs(read_only(positions), read_only(masses))
+        sums = engine.outputs(read_only(positions), read_only(masses))
+        return self.scale * self.averaged(sums)
 
     def risk_of_outputs(self, outputs: Float64Array) -> float:
         """Risk of a network with these outputs at the data."""
@@ -305,7 +325,7 @@ class Problem:
 
     def potential_at(self, positions: FloatArray, covector: Float64Array) -> Float64Array:
         """Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ) at positions (m, p) for any u (n, k); shape (m,)."""
-        sums = self._engine(positions.dtype).potentials(positions, covector)
+        sums = self._engine(positions.dtype).potentials(positions, self.spread(covector))
         return np.asarray(sums + self.confinement(positions))
 
     def velocity_at(
@@ -319,7 +339,7 @@ class Problem:
         sums = self._engine(positions.dtype).velocity_pass(
             read_only(positions),
             read_only(masses),
-            lambda sums: -self.covector(self.scale * sums),
+            lambda sums: -self.spread(self.covector(self.scale * self.averaged(sums))),
             out,
         )
         coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
@@ -327,7 +347,7 @@ class Problem:
             subtract_scaled(out, coefficients, positions)
         if self.volume is not None and self.temperature > 0.0:
             out[:, self.volume.parameter] += self.temperature * self.volume.slopes(positions)
-        return out, self.scale * sums
+        return out, self.scale * self.averaged(sums)
 
     def engine_name(self, dtype: Any) -> str:
         """How sums over particles of this precision and data are formed; for reports."""
@@ -342,7 +362,7 @@ class Problem:
     def _engine(self, dtype: Any) -> Engine:
         name = np.dtype(dtype).name
         if name not in self._engines:
-            self._engines[name] = choose_engine(self.neuron, self.data.inputs, dtype)
+            self._engines[name] = choose_engine(self.neuron, self.points, dtype)
         return self._engines[name]
 
     @cached_property

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from meanfield.population import PopulationProblem
 from meanfield.problem import Problem
+from meanfield.reduced import ReducedProblem
 from meanfield.registry import Registry
 
 __all__ = ["AnyProblem", "problem_from_dict", "problems"]
@@ -18,6 +19,7 @@ AnyProblem: TypeAlias = Problem | PopulationProblem
 problems: Registry[type[Problem] | type[PopulationProblem]] = Registry("kind of problem")
 problems.register("data", Problem)
 problems.register(PopulationProblem.kind, PopulationProblem)
+problems.register(ReducedProblem.kind, ReducedProblem)
 
 
 def problem_from_dict(described: Mapping[str, Any]) -> AnyProblem:

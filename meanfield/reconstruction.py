@@ -109,9 +109,17 @@ def inverse_transform(
 
 
 def gauss_points(
-    masses: Float64Array, slopes: Float64Array
+    masses: Float64Array, slopes: Float64Array, points: int
 ) -> tuple[Array, Float64Array, Float64Array]:
-    """Two Gauss points along each axis of every cell with mass, exact for cubic functions.
+    """Gauss points of every cell with mass.
+
+    Parameters
+    ----------
+    masses : array of p axes
+    slopes : (p, …) array
+        The g of `tilts`.
+    points : int
+        How many along each axis.
 
     Returns
     -------
@@ -123,9 +131,11 @@ def gauss_points(
     """
     dim, flat = masses.ndim, masses.reshape(-1)
     occupied = np.flatnonzero(flat > _EMPTY * flat.mean())
-    places = np.array(list(product((-1.0, 1.0), repeat=dim))) / np.sqrt(3.0)
+    nodes, parts = np.polynomial.legendre.leggauss(points)
+    places = np.array(list(product(nodes, repeat=dim)))
+    volumes = np.array(list(product(parts / 2.0, repeat=dim))).prod(axis=1)
     shares = 1.0 + slopes.reshape(dim, -1)[:, occupied].T @ places.T
-    weights = (flat[occupied, None] / len(places) * shares).reshape(-1)
+    weights = (flat[occupied, None] * (volumes * shares)).reshape(-1)
     return (
         np.repeat(occupied, len(places)),
         np.tile(places, (len(occupied), 1)),

@@ -9,6 +9,7 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -95,6 +96,8 @@ def run_summary(run: Trajectory, path: Path, seconds: float) -> list[tuple[str, 
         ("frames", f"{len(run)}, t = {run.times[0]:g} to {run.times[-1]:g}"),
         ("risk", _change(run.risk)),
     ]
+    if run.problem.temperature > 0.0 and np.isfinite(run.energy).all():
+        found.append(("free energy", _change(run.energy)))
     found += [(name.replace("_", " "), _change(values)) for name, values in run.observables.items()]
     return [
         *found,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
+from numpy.polynomial.legendre import leggauss
 
+from meanfield.gauss_rules import normal_rule
 from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere, laws
 from meanfield.panels import NORMAL_RADIUS, PANEL_NODES, Panels
 from meanfield.registry import Registry
@@ -94,7 +97,8 @@ class Combinations:
 
     def _count(self, form: StandardForm, nodes: int) -> int:
         """Largest number of nodes on a line."""
-        return int(nodes ** (1.0 / form.dimensions) + 1e-9)
+        root: float = nodes ** (1.0 / form.dimensions)
+        return math.floor(root + 1e-9)
 
     def _combine(self, form: StandardForm, count: int) -> ParticleMeasure:
         places, masses = self.lines[form.name](count)
@@ -204,8 +208,8 @@ class Sobol:
 
     def build(self, form: StandardForm, nodes: int, seed: int) -> ParticleMeasure:
         """That many points."""
-        standard = laws[form.name](form.dimensions)
-        return ParticleMeasure(form.place(standard.sample(nodes, seed, "sobol").positions))
+        points = laws[form.name](form.dimensions).sample(nodes, seed, "sobol").positions
+        return ParticleMeasure(form.place(points.astype(np.float64)))
 
     def coarser(
         self, form: StandardForm, measure: ParticleMeasure, seed: int
@@ -217,18 +221,6 @@ class Sobol:
 
 
 # -- on a line ---------------------------------------------------------------------------
-
-
-def _gauss_hermite(nodes: int) -> Line:
-    from scipy.special import roots_hermitenorm
-
-    return roots_hermitenorm(nodes)
-
-
-def _gauss_legendre(nodes: int) -> Line:
-    from scipy.special import roots_legendre
-
-    return roots_legendre(nodes)
 
 
 def _normal_trapezoid(nodes: int) -> Line:
@@ -260,14 +252,14 @@ def _combinations(values: Float64Array, dimensions: int) -> Float64Array:
 
 def _inside(count: int, dimensions: int) -> BoolArray:
     """Which combinations of `count` equidistant nodes lie in the ball through the ends."""
-    squares = (2.0 * np.arange(count) + 1.0 - count) ** 2
+    squares = np.square(2.0 * np.arange(count, dtype=np.float64) + 1.0 - count)
     return np.asarray(_combinations(squares, dimensions).sum(axis=1) <= count**2)
 
 
 #: Vocabulary of rules by name.
 rules: Registry[Rule] = Registry("quadrature rule")
-rules.register("gauss-hermite", Combinations({Gaussian.name: _gauss_hermite}, spectral=True))
-rules.register("gauss-legendre", Combinations({Box.name: _gauss_legendre}, spectral=True))
+rules.register("gauss-hermite", Combinations({Gaussian.name: normal_rule}, spectral=True))
+rules.register("gauss-legendre", Combinations({Box.name: leggauss}, spectral=True))
 rules.register("trapezoid", Ball({Gaussian.name: _normal_trapezoid}, spectral=True))
 rules.register(
     "quantile",

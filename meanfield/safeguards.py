@@ -92,8 +92,19 @@ def check_output(path: Path, force: bool, kinds: tuple[str, ...] = ()) -> Path:
     return path
 
 
-def check_same_run(path: Path, experiment: Experiment, solver: Any, seed: int) -> None:
+def check_same_run(
+    path: Path, experiment: Experiment, solver: Any, seed: int, particles: int | None = None
+) -> None:
     """Raise unless the file holds the run that is described.
+
+    Parameters
+    ----------
+    path : Path
+    experiment : Experiment
+    solver : Solver
+    seed : int
+    particles : int, optional
+        What the user wants in total, if the solver places cells or nodes: it may round.
 
     Raises
     ------
@@ -105,14 +116,17 @@ def check_same_run(path: Path, experiment: Experiment, solver: Any, seed: int) -
     import numpy as np
 
     found = open_run(path)
-    could_be = getattr(solver, "could_be", solver.__eq__)
+    if hasattr(solver, "place"):
+        wanted = particles or found.particles
+        fits = 0.5 <= found.particles / wanted <= 2.0
+    else:
+        wanted, fits = experiment.particles, found.particles == experiment.particles
+    could_be = getattr(solver, "could_be", lambda other: other == solver)
     differences = {
         "another problem": found.problem != experiment.problem,
         f"the solver {found.solver}, not {solver}": not could_be(found.solver),
         f"the seed {found.seed}, not {seed}": found.seed != seed,
-        f"{found.particles} particles, not {experiment.particles}": (
-            found.particles != experiment.particles
-        ),
+        f"{found.particles} {found.unit}, not {wanted}": not fits,
         "other times": not np.array_equal(found.times, experiment.save_at[: len(found)]),
     }
     for what, differs in differences.items():

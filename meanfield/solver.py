@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from meanfield.registry import EntryPointRegistry
 
 __all__ = [
     "Solver",
+    "default_solver",
     "require_noiseless",
     "settings_to_dict",
     "solver_from_dict",
@@ -43,6 +44,14 @@ class Solver(Protocol[State]):
         True if all sums over particles are those of `Problem` and `meanfield.stages`,
         and the arrays of the state are (N,) or (…, N, p): then several processes can
         share the particles.
+    place : method, optional
+        ``place(problem, law, particles, t_end, seed)`` makes the initial measure of the
+        kind that the method needs, of the law μ_0: a grid, or nodes of a quadrature.
+        `particles` is how many cells or nodes the user wants in total, None if the method
+        is to choose. Without it, particles are drawn from the law.
+    observers : method, optional
+        ``observers(problem, law, measure, seed)`` gives the observers that estimate the error
+        of a run from that initial measure.
     """
 
     name: ClassVar[str]
@@ -75,6 +84,40 @@ class Solver(Protocol[State]):
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary with the name and every setting."""
         ...
+
+
+def default_solver(name: str, t_end: float) -> Any:
+    """Solver of that name with its defaults, and a thousandth of the run as its step.
+
+    Parameters
+    ----------
+    name : str
+        Name in the vocabulary.
+    t_end : float
+        Time at which the run ends; only methods that need a step use it.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name is unknown, or the method needs further settings.
+
+    Examples
+    --------
+    >>> default_solver("langevin", t_end=10.0).step
+    0.01
+    """
+    kind = solvers[name]
+    required = [
+        entry.name
+        for entry in fields(kind)
+        if entry.default is MISSING and entry.default_factory is MISSING
+    ]
+    if set(required) - {"step"}:
+        raise InvalidInputError(
+            f"the solver {name} has no defaults for {', '.join(required)}; give them in the table "
+            f"[solvers.{name}] of a TOML file, or make the solver in Python"
+        )
+    return kind(**dict.fromkeys(required, t_end / 1000.0))
 
 
 def settings_to_dict(solver: Any) -> dict[str, Any]:
@@ -113,7 +156,7 @@ def require_noiseless(problem: AnyProblem, name: str) -> None:
     if problem.temperature > 0.0:
         raise InvalidInputError(
             f"the solver {name} has no noise, but the temperature is {problem.temperature:g}; "
-            "use the solver langevin, or set temperature=0"
+            "use the solver langevin or grid, or set temperature=0"
         )
 
 

@@ -39,9 +39,12 @@ class Support(Protocol):
     ----------
     variable : str
         Name of what changes from frame to frame.
+    unit : str
+        What there are `len` of, in the plural.
     """
 
     variable: ClassVar[str]
+    unit: ClassVar[str]
 
     def __len__(self) -> int:
         """Number of particles or cells."""
@@ -100,6 +103,7 @@ class ParticleSupport:
     dim: int
     dtype: str = "float64"
     variable: ClassVar[str] = "position"
+    unit: ClassVar[str] = "particles"
 
     @classmethod
     def of(cls, measure: ParticleMeasure) -> ParticleSupport:
@@ -171,6 +175,7 @@ class GridSupport:
     upper: Float64Array
     dtype: ClassVar[str] = "float64"
     variable: ClassVar[str] = "density"
+    unit: ClassVar[str] = "cells"
 
     @classmethod
     def of(cls, measure: GridMeasure) -> GridSupport:

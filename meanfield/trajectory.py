@@ -124,6 +124,11 @@ class Trajectory:
         return len(self._header.support)
 
     @property
+    def unit(self) -> str:
+        """What `particles` counts: ``"particles"`` or ``"cells"``."""
+        return self._header.support.unit
+
+    @property
     def seed(self) -> int:
         """Seed of everything random in the solver."""
         return self._header.seed

@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -19,7 +19,7 @@ from meanfield.datasets import Dataset
 from meanfield.experiment import Experiment, scenarios
 from meanfield.kernels.compilation import tally
 from meanfield.kernels.directory import kernel_directory
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.measures import Gaussian, Measure, ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.simulate import simulate
@@ -114,7 +114,10 @@ def _rehearsals(sources: Sequence[str]) -> list[Rehearsal]:
 
 def _rehearse_source(source: str) -> None:
     experiment = named_experiment(source, None, {}).build()
-    _rehearse(experiment, experiment.start(_PARTICLES))
+    for name, solver in experiment.solvers.items():
+        count = None if hasattr(solver, "place") else _PARTICLES
+        only = replace(experiment, solvers={name: solver})
+        _rehearse(only, only.start(count, solver=name))
 
 
 def _rehearse_activation(name: str, inputs: int, dtype: str) -> None:
@@ -131,7 +134,7 @@ def _rehearse_activation(name: str, inputs: int, dtype: str) -> None:
     _rehearse(experiment, ParticleMeasure(positions))
 
 
-def _rehearse(experiment: Experiment, measure: ParticleMeasure) -> None:
+def _rehearse(experiment: Experiment, measure: Measure) -> None:
     """One step of every solver, with all that is recorded of it."""
     problem = experiment.problem
     problem.potential(measure, measure.positions)

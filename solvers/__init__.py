@@ -1,5 +1,6 @@
 """How a measure evolves: one family of methods a file."""
 
+from meanfield.solvers.conic_flow import ConicFlow
 from meanfield.solvers.grid_flow import GridFlow
 from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
@@ -8,6 +9,7 @@ from meanfield.solvers.sgd import SGD, OnlineSGD
 
 __all__ = [
     "SGD",
+    "ConicFlow",
     "GridFlow",
     "Langevin",
     "OnlineSGD",

@@ -97,7 +97,8 @@ def neurons_at_data(problem: AnyProblem, measure: ParticleMeasure) -> Float64Arr
     """Φ(x_j; θ_i) for all particles, shape (N, n k); of many data, for some 256 of them."""
     neuron = problem.neuron
     inputs = problem.data.inputs[:: -(-len(problem.data) // _POINTS)]
-    outer, inner = np.split(measure.positions, [neuron.outer_columns], axis=1)
+    positions = measure.positions.astype(np.float64)
+    outer, inner = positions[:, : neuron.outer_columns], positions[:, neuron.outer_columns :]
     values = inner[:, : neuron.inputs] @ inputs.T
     if neuron.bias:
         values = values + inner[:, -1:]

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from meanfield.engines.choice import choose_engine
 from meanfield.kernels.compilation import read_only
 from meanfield.problems import AnyProblem
-from meanfield.stages import combine, subtract_scaled
+from meanfield.solvers.batches import BatchVelocity
+from meanfield.stages import combine
 from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["Descent", "descend"]
@@ -128,11 +128,10 @@ class ParallelSteps:
     """Each step by an engine, which shares the particles between threads."""
 
     def __init__(self, problem: AnyProblem, settings: Settings, particles: Particles) -> None:
-        self.problem, self.settings, self.particles = problem, settings, particles
+        self.settings, self.particles = settings, particles
         positions = particles.positions
-        points = np.zeros((settings.batch_size, problem.neuron.inputs))
-        self._engine = choose_engine(problem.neuron, points, positions.dtype)
-        self._gradients = np.empty((1, *positions.shape), positions.dtype)
+        self._field = BatchVelocity(problem, settings.batch_size, positions.dtype)
+        self._velocities = np.empty((1, *positions.shape), positions.dtype)
 
     def steps(self, inputs: Array, targets: Array, factors: Array) -> None:
         """Make one step a batch."""
@@ -140,24 +139,14 @@ class ParallelSteps:
             self._step(*batch)
 
     def _step(self, inputs: Array, targets: Array, factors: Array) -> None:
-        problem, settings, particles = self.problem, self.settings, self.particles
-        positions, gradients = particles.positions, self._gradients
-
-        def covector(sums: Float64Array) -> Float64Array:
-            derivatives = problem.loss.derivatives(problem.scale * sums, targets)
-            return np.asarray(derivatives * (factors[:, None] / problem.scale))
-
-        self._engine.load(inputs)
-        self._engine.velocity_pass(
-            read_only(positions), read_only(particles.masses), covector, gradients[0]
-        )
-        pull: Array = -problem.ridge.coefficients(problem.neuron)
-        if pull.any():
-            subtract_scaled(gradients[0], pull.astype(positions.dtype), positions)
+        settings, particles = self.settings, self.particles
+        positions, velocities = particles.positions, self._velocities
+        self._field.load(inputs, targets, factors)
+        self._field.write(positions, particles.masses, velocities[0])
         if settings.momentum > 0.0:
-            gradients[0] += positions.dtype.type(settings.momentum) * particles.momenta
-            particles.momenta[:] = gradients[0]
-        combine(positions, -settings.step, np.ones(1), gradients, positions)
+            velocities[0] -= positions.dtype.type(settings.momentum) * particles.momenta
+            particles.momenta[:] = -velocities[0]
+        combine(positions, settings.step, np.ones(1), velocities, positions)
 
     def is_finite(self) -> bool:
         """Whether all positions are finite numbers."""

@@ -283,7 +283,7 @@ class GridFlow:
         if self.step is not None:
             return min(self.step, longest, 2.0 * length if error <= 1.0 else 0.5 * length)
         if not error <= 1.0:
-            return length * max(0.2, 0.9 / np.sqrt(error))
+            return float(length * max(0.2, 0.9 / np.sqrt(error)))
         # Proportional-integral control (Gustafsson 1991), errors of second order.
         growth = 5.0 if error == 0.0 else 0.9 * error**-0.35 * state.last_error**0.2
         return float(min(length * np.clip(growth, 0.2, 5.0), longest))
@@ -354,6 +354,9 @@ def _peclet(field: GridField, density: Float64Array) -> float:
 def _warn_of_walls(problem: AnyProblem, measure: GridMeasure, t: float) -> bool:
     """Warn if mass has come to a wall, and say whether it has."""
     shares = measure.wall_mass()
+    length = getattr(problem.volume, "parameter", None)
+    if length is not None and measure.lower[length] == 0.0:
+        shares[length, 0] = 0.0  # lengths end there
     axis, side = np.unravel_index(int(np.argmax(shares)), shares.shape)
     share = float(shares[axis, side])
     if share <= _WALL:

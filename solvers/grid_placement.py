@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from meanfield.cells import require_cells
 from meanfield.checks import as_count
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import InitialLaw, ParticleMeasure
+from meanfield.measures import Box, InitialLaw, ParticleMeasure
 from meanfield.problems import AnyProblem
 from meanfield.solver import Solver
 from meanfield.solvers.langevin import Langevin
@@ -28,8 +30,8 @@ _FAR, _REACHED = 6.5, 3.1
 _CELLS = {1: 400, 2: 160, 3: 64}
 # Times at which the pilots are looked at, and the most steps with noise.
 _LOOKS, _MOST_STEPS = 40, 2000
-# Share of the distance to a wall that stays empty.
-_ROOM = 0.03
+# Share of the box, and number of cells, that stay empty at each wall.
+_ROOM, _EMPTY = 0.03, 6
 
 
 def place_grid(
@@ -39,7 +41,8 @@ def place_grid(
 
     Pilot particles are drawn from the law and followed. Others, without mass, start where
     the density of the law is negligible, in the direction of each pilot from the mean: their
-    paths bound the support. Noise adds what pilots do not show of its normal tails.
+    paths bound the support. Noise adds what pilots do not show of its normal tails. The
+    box of a parameter that is a length begins at 0, and holds the law of its absolute value.
 
     Parameters
     ----------
@@ -65,16 +68,53 @@ def place_grid(
     pilots = law.sample(_PILOTS, seed, "sobol")
     law.density(pilots.positions[:1])
     lower, upper = _visited(problem, _with_tails(pilots, law), t_end, seed)
-    noise = _spread_of_noise(problem, t_end)
-    room = (_FAR - _REACHED) * noise + _ROOM * (upper - lower)
-    return GridMeasure.from_density(law.density, lower - room, upper + room, count)
+    room = (_FAR - _REACHED) * _spread_of_noise(problem, t_end)
+    room += max(_ROOM, _EMPTY / count) * (upper - lower)
+    lower, upper = lower - room, upper + room
+    length = getattr(problem.volume, "parameter", None)
+    if length is not None:
+        upper[length], lower[length] = max(upper[length], -lower[length]), 0.0
+    if isinstance(law, Box):
+        return _averaged(law, lower, upper, count, length)
+    return GridMeasure.from_density(_mirrored(law, length), lower, upper, count)
+
+
+def _mirrored(law: InitialLaw, length: int | None) -> Callable[[Float64Array], Float64Array]:
+    """Density of a law, of which the absolute value of one parameter may be taken."""
+    if length is None:
+        return law.density
+
+    def density(points: Float64Array) -> Float64Array:
+        mirrored = points.copy()
+        mirrored[:, length] *= -1.0
+        return np.asarray(law.density(points) + law.density(mirrored))
+
+    return density
+
+
+def _averaged(
+    law: Box, lower: Float64Array, upper: Float64Array, count: int, length: int | None
+) -> GridMeasure:
+    """A law with sharp edges: averages over cells, where values at centres are off by O(h)."""
+    shares = []
+    for axis in range(law.dim):
+        low, high = (np.broadcast_to(side, law.dim)[axis] for side in (law.lower, law.upper))
+        faces = np.linspace(lower[axis], upper[axis], count + 1)
+        share = np.diff(np.clip(faces, low, high))
+        if axis == length:
+            share += np.diff(np.clip(faces, -high, -low))
+        shares.append(share)
+    masses = reduce(np.multiply.outer, shares)
+    volume = np.prod((upper - lower) / count)
+    return GridMeasure(masses / (masses.sum() * volume), lower, upper)
 
 
 def _with_tails(pilots: ParticleMeasure, law: InitialLaw) -> ParticleMeasure:
     """Pilots, and massless particles further out, as far as the law has a density."""
     mean = pilots.mean()
     tails = mean + (_FAR / _REACHED) * (pilots.positions - mean)
-    tails = tails[law.density(tails) > 0.0]
+    if isinstance(law, Box):
+        tails = np.clip(tails, law.lower, law.upper)
     positions = np.concatenate([pilots.positions, tails])
     return ParticleMeasure(positions, np.append(pilots.weights, np.zeros(len(tails))))
 
@@ -106,7 +146,7 @@ def _paths(
         yield measure.positions.astype(np.float64)
 
 
-def _pilot_solver(problem: AnyProblem, pilots: ParticleMeasure, t_end: float) -> Solver[object]:
+def _pilot_solver(problem: AnyProblem, pilots: ParticleMeasure, t_end: float) -> Solver[Any]:
     """A method whose steps follow the pilots: adaptive, or short for their velocities."""
     if problem.temperature == 0.0 and not problem.neuron.activation.kinks:
         return ParticleFlow(rtol=1e-3, atol=1e-4)
@@ -127,4 +167,4 @@ def _spread_of_noise(problem: AnyProblem, t_end: float) -> Float64Array:
     ridge = problem.ridge.coefficients(problem.neuron)
     free = np.full(len(ridge), 2.0 * problem.temperature * t_end)
     bound = np.divide(problem.temperature, ridge, out=np.full(len(ridge), np.inf), where=ridge > 0)
-    return np.sqrt(np.minimum(free, bound))
+    return np.asarray(np.sqrt(np.minimum(free, bound)))

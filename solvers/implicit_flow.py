@@ -51,6 +51,8 @@ class Implicit:
         """Make a step; its error is half the difference to forward Euler."""
         field = self.field
         rate = self._prepare(field.potential(outputs))
+        if not np.isfinite(rate):
+            return Attempt(density, outputs, error=np.inf)
         longest = _STIFFEST / rate
         if length * rate > _STIFFEST:
             return Attempt(density, outputs, longest=longest)

@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from meanfield.checks import as_number
-from meanfield.errors import DivergenceError, unknown_name
+from meanfield.checks import as_count, as_number
+from meanfield.errors import DivergenceError, InvalidInputError, unknown_name
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.noise import add_noise
+from meanfield.population import PopulationProblem
 from meanfield.problems import AnyProblem
+from meanfield.schedules import Schedule, schedule_from_dict
 from meanfield.solver import settings_to_dict
+from meanfield.solvers.drift import Drift, drift_of
 from meanfield.stages import combine
 from meanfield.typing import Float64Array, FloatArray
 
@@ -64,25 +67,41 @@ class Langevin:
     step : float
         s > 0.
     method : {"leimkuhler-matthews", "heun", "euler-maruyama"}
+    batch_size : int, optional
+        Points in a batch, for stochastic gradients (Welling, Teh 2011): in each step v
+        comes from the risk of as many points, drawn independently with the probabilities
+        of the data's weights, the same for both velocities of a step. All data by default.
+    schedule : Schedule or dict, optional
+        Temperatures τ(t) for annealing, see `meanfield.schedules`; ξ_k has that at the
+        middle of step k. The temperature of the problem, to which recorded energies refer,
+        is the final one; without a schedule it holds at all times.
 
     Raises
     ------
     InvalidInputError
-        For a step that is not positive or an unknown method.
+        For a step that is not positive, an unknown method, a batch below 1, or a schedule
+        that does not end at the temperature of the problem.
 
     References
     ----------
     Leimkuhler, Matthews (2013), Appl. Math. Res. Express 2013, eq. 1.7;
-    Mei, Montanari, Nguyen (2018), eq. 11.
+    Mei, Montanari, Nguyen (2018), eq. 11; Welling, Teh (2011), ICML.
 
     Examples
     --------
+    >>> from meanfield.schedules import Exponential
     >>> Langevin(step=0.01)
-    Langevin(step=0.01, method='leimkuhler-matthews')
+    Langevin(step=0.01, method='leimkuhler-matthews', batch_size=None, schedule=None)
+    >>> Langevin(step=0.01, schedule=Exponential(initial=1.0, rate=0.1)).temperature(
+    ...     0.0, final=0.02
+    ... )
+    1.0
     """
 
     step: float
     method: str = "leimkuhler-matthews"
+    batch_size: int | None = None
+    schedule: Schedule | None = None
     name: ClassVar[str] = "langevin"
     state_type: ClassVar[type[LangevinState]] = LangevinState
 
@@ -90,9 +109,30 @@ class Langevin:
         as_number("step", self.step, "positive")
         if self.method not in _STEPS:
             raise unknown_name("method", self.method, _STEPS)
+        if self.batch_size is not None:
+            as_count("batch_size", self.batch_size)
+        if self.schedule is not None:
+            object.__setattr__(self, "schedule", schedule_from_dict(self.schedule))
+
+    def temperature(self, time: float, final: float) -> float:
+        """Temperature τ(t) at a time, where `final` is the one of the problem."""
+        return final if self.schedule is None else self.schedule.temperature(time, final)
 
     def start(self, problem: AnyProblem, measure: Measure, seed: int) -> LangevinState:
-        """State before the first step."""
+        """State before the first step.
+
+        Raises
+        ------
+        InvalidInputError
+            If a population problem is to be learned in batches, or a schedule ends at
+            another temperature than that of the problem.
+        """
+        self.temperature(0.0, problem.temperature)
+        if self.batch_size is not None and isinstance(problem, PopulationProblem):
+            raise InvalidInputError(
+                "batches are taken from data, which a population problem has none of; leave out "
+                f"batch_size={self.batch_size}"
+            )
         measure = measure.to_particles()
         positions = measure.positions.copy()
         stages = np.zeros((_ROOM[self.method], *positions.shape), positions.dtype)
@@ -103,9 +143,15 @@ class Langevin:
     ) -> tuple[LangevinState, ParticleMeasure]:
         """State and measure after ⌊t / s⌋ steps."""
         target = int(np.floor(t / self.step * (1.0 + 1e-12) + 1e-9))
-        scale = float(np.sqrt(2.0 * problem.temperature * self.step))
+        drift = drift_of(problem, self.batch_size, state.seed, state.positions.dtype)
         for number in range(state.steps, target):
-            _STEPS[self.method](problem, state, self.step, scale, number)
+            temperatures = [
+                self.temperature((k + 0.5) * self.step, problem.temperature)
+                for k in (number, number + 1)
+            ]
+            drift.load(number, temperatures[0])
+            scales = np.sqrt(2.0 * self.step * np.array(temperatures))
+            _STEPS[self.method](drift, state, self.step, scales, number)
         if not np.isfinite(state.positions).all():
             raise DivergenceError(
                 f"Langevin dynamics left the finite numbers before t = {t:.6g}; try a smaller "
@@ -121,33 +167,33 @@ class Langevin:
 
 
 def _euler_maruyama(
-    problem: AnyProblem, state: LangevinState, step: float, scale: float, number: int
+    drift: Drift, state: LangevinState, step: float, scales: Float64Array, number: int
 ) -> None:
     positions, stages = state.positions, state.stages
-    problem.velocity_at(positions, state.masses, out=stages[0])
+    drift.write(positions, state.masses, stages[0])
     combine(positions, step, _ONE, stages, positions)
-    add_noise(positions, scale, state.seed, number)
+    add_noise(positions, scales[0], state.seed, number)
 
 
 def _leimkuhler_matthews(
-    problem: AnyProblem, state: LangevinState, step: float, scale: float, number: int
+    drift: Drift, state: LangevinState, step: float, scales: Float64Array, number: int
 ) -> None:
-    _euler_maruyama(problem, state, step, 0.5 * scale, number)
-    add_noise(state.positions, 0.5 * scale, state.seed, number + 1)
+    _euler_maruyama(drift, state, step, 0.5 * scales, number)
+    add_noise(state.positions, 0.5 * scales[1], state.seed, number + 1)
 
 
 def _heun(
-    problem: AnyProblem, state: LangevinState, step: float, scale: float, number: int
+    drift: Drift, state: LangevinState, step: float, scales: Float64Array, number: int
 ) -> None:
     positions, stages = state.positions, state.stages
-    problem.velocity_at(positions, state.masses, out=stages[0])
-    add_noise(positions, scale, state.seed, number)
+    drift.write(positions, state.masses, stages[0])
+    add_noise(positions, scales[0], state.seed, number)
     predicted = combine(positions, step, _ONE, stages, stages[2])
-    problem.velocity_at(predicted, state.masses, out=stages[1])
+    drift.write(predicted, state.masses, stages[1])
     combine(positions, step, np.array([0.5, 0.5]), stages, positions)
 
 
-_STEPS: dict[str, Callable[[AnyProblem, LangevinState, float, float, int], None]] = {
+_STEPS: dict[str, Callable[[Drift, LangevinState, float, Float64Array, int], None]] = {
     "leimkuhler-matthews": _leimkuhler_matthews,
     "heun": _heun,
     "euler-maruyama": _euler_maruyama,

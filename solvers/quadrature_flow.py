@@ -24,7 +24,7 @@ __all__ = ["QuadratureError", "QuadratureFlow"]
 
 # Relative tolerances with smooth activations and with kinked ones; absolute ones are
 # smaller by this factor.
-_SMOOTH, _KINKED, _ABSOLUTE = 1e-10, 1e-4, 1e-2
+_SMOOTH, _KINKED, _ABSOLUTE = 1e-10, 1e-3, 1e-2
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class QuadratureFlow:
         run, and Sobol points where the activation has kinks; beyond, Sobol points; on a
         circle equidistant nodes.
     rtol, atol : float, optional
-        Tolerances of one step; those of panels too. By default 1e-10 and 1e-12, and 1e-4
-        and 1e-6 for activations with kinks, where steps are of first order only.
+        Tolerances of one step; those of panels too. By default 1e-10 and 1e-12, and 1e-3
+        and 1e-5 for activations with kinks, where steps are of first order only.
     nodes : int, optional
         Number of nodes in total; for panels the largest one.
 

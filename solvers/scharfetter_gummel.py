@@ -55,6 +55,8 @@ class ScharfetterGummel:
         """Make a step; its error is the difference to that with Ψ of the start."""
         field = self.field
         rate = self._prepare(field.potential(outputs))
+        if not np.isfinite(rate):
+            return Attempt(density, outputs, error=np.inf)
         if length * rate > _MOST_JUMPS:
             return Attempt(density, outputs, longest=_MOST_JUMPS / rate)
         half, euler = self._spread(density, rate, 0.5 * length, length)

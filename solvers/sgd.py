@@ -15,15 +15,13 @@ from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.population import PopulationProblem
 from meanfield.problems import AnyProblem
+from meanfield.reduced import ReducedProblem
 from meanfield.solver import require_noiseless, settings_to_dict
+from meanfield.solvers.batches import POINTS_PER_BLOCK, block_generator, draws_of_points, shuffled
 from meanfield.solvers.descent import descend
-from meanfield.typing import Float64Array, FloatArray, IntArray
+from meanfield.typing import Float64Array, FloatArray
 
 __all__ = ["SGD", "OnlineSGD", "SGDState"]
-
-# Batches are drawn for this many data points at a time, from a generator that is
-# seeded by the number of the block: any step can be reached without its forerunners.
-_POINTS_PER_BLOCK = 16384
 
 Batches = Callable[[int, int], tuple[Float64Array, Float64Array, Float64Array]]
 
@@ -109,6 +107,7 @@ class SGD:
                 "sgd takes its batches from data, which a population problem has none of; use "
                 "OnlineSGD with the distribution that draws them, for example Teacher"
             )
+        _refuse_orbits(problem)
         if not self.replacement and self.batch_size > len(problem.data):
             raise InvalidInputError(
                 f"batch_size must be at most the number of points, {len(problem.data)}, "
@@ -128,7 +127,7 @@ class SGD:
         def batches(first: int, last: int) -> tuple[Float64Array, Float64Array, Float64Array]:
             shape = (last - first, self.batch_size)
             draws = slice(first * self.batch_size, last * self.batch_size)
-            drawn = _draw if self.replacement else _shuffle
+            drawn = draws_of_points if self.replacement else shuffled
             index = drawn(draws, state.seed, data.weights).reshape(shape)
             return data.inputs[index], data.targets[index], factor[index] / self.batch_size
 
@@ -189,6 +188,7 @@ class OnlineSGD:
             If the distribution does not fit the neuron or the loss.
         """
         require_noiseless(problem, self.name)
+        _refuse_orbits(problem)
         if self.distribution.inputs != problem.neuron.inputs:
             raise InvalidInputError(
                 f"the distribution has {self.distribution.inputs} inputs but the neuron has "
@@ -205,7 +205,7 @@ class OnlineSGD:
         size, block_steps = self.batch_size, _block_steps(self.batch_size)
 
         def batches(first: int, last: int) -> tuple[Float64Array, Float64Array, Float64Array]:
-            generator = _generator(state.seed, first // block_steps)
+            generator = block_generator(state.seed, first // block_steps)
             drawn = self.distribution.sample(block_steps * size, generator)
             inside = slice(first % block_steps, first % block_steps + last - first)
             inputs, targets = (
@@ -234,35 +234,7 @@ def _start(measure: Measure, seed: int) -> SGDState:
 
 
 def _block_steps(batch_size: int) -> int:
-    return max(1, _POINTS_PER_BLOCK // batch_size)
-
-
-def _generator(seed: int, block: int) -> np.random.Generator:
-    """Generator of one block of batches, independent of all others."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, block)))
-
-
-def _draw(draws: slice, seed: int, weights: Float64Array) -> IntArray:
-    """Independent draws number draws.start … draws.stop − 1."""
-    points, parts = len(weights), []
-    uniform = bool(np.ptp(weights) <= 1e-12 * weights[0])
-    for block in range(draws.start // _POINTS_PER_BLOCK, -(-draws.stop // _POINTS_PER_BLOCK)):
-        generator = _generator(seed, block)
-        if uniform:
-            parts.append(generator.integers(points, size=_POINTS_PER_BLOCK))
-        else:
-            parts.append(generator.choice(points, size=_POINTS_PER_BLOCK, p=weights))
-    first = draws.start - draws.start // _POINTS_PER_BLOCK * _POINTS_PER_BLOCK
-    return np.concatenate(parts)[first : first + draws.stop - draws.start]
-
-
-def _shuffle(draws: slice, seed: int, weights: Float64Array) -> IntArray:
-    """Draws of an endless row of epochs, each a random order of all points."""
-    points = len(weights)
-    epochs = range(draws.start // points, -(-draws.stop // points))
-    orders = [_generator(seed, epoch).permutation(points) for epoch in epochs]
-    first = draws.start - epochs.start * points
-    return np.concatenate(orders)[first : first + draws.stop - draws.start]
+    return max(1, POINTS_PER_BLOCK // batch_size)
 
 
 def _descend(
@@ -285,3 +257,11 @@ def _descend(
             )
     descent.finish()
     return replace(state, steps=done), ParticleMeasure(state.positions.copy(), state.masses)
+
+
+def _refuse_orbits(problem: AnyProblem) -> None:
+    if isinstance(problem, ReducedProblem):
+        raise InvalidInputError(
+            "sgd cannot take batches of a reduced problem, whose outputs are averages over "
+            "orbits; use the solver particle-flow"
+        )

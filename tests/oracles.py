@@ -115,6 +115,42 @@ class ProductNeuron:
         return np.stack([(plus + minus) / 2, (plus - minus) / 2], axis=1)
 
 
+@dataclass(frozen=True)
+class NoisyQuadraticNeuron:
+    """Φ = (w·x)² with ridge λ and noise: Gaussian laws stay Gaussian.
+
+    The mean and the second moments S obey m' = −G m, S' = −G S − S G + 2τ I with
+    G = 2 Σ_j p_j (x_jᵀ S x_j − y_j) x_j x_jᵀ + λ I, whatever the law.
+    """
+
+    data: Dataset
+    ridge: float
+    temperature: float
+
+    @property
+    def problem(self) -> Problem:
+        neuron = Neuron(self.data.inputs.shape[1], activation="square", outer="fixed", bias=False)
+        return Problem(neuron, self.data, ridge=self.ridge, temperature=self.temperature)
+
+    def moments(
+        self, mean: Float64Array, covariance: Float64Array, t: float
+    ) -> tuple[Float64Array, Float64Array]:
+        """Mean (d,) and covariance (d, d) at time t."""
+        x, y, p = self.data.inputs, self.data.targets[:, 0], self.data.weights
+        d = x.shape[1]
+
+        def slope(_: float, state: Float64Array) -> Float64Array:
+            m, second = state[:d], state[d:].reshape(d, d)
+            residual = np.einsum("ja,ab,jb->j", x, second, x) - y
+            g = 2.0 * (x.T * (p * residual)) @ x + self.ridge * np.eye(d)
+            change = -g @ second - second @ g + 2.0 * self.temperature * np.eye(d)
+            return np.concatenate([-g @ m, change.ravel()])
+
+        start = np.concatenate([mean, (covariance + np.outer(mean, mean)).ravel()])
+        end = solve_ivp(slope, (0.0, t), start, rtol=1e-12, atol=1e-13, method="DOP853").y[:, -1]
+        return end[:d], end[d:].reshape(d, d) - np.outer(end[:d], end[:d])
+
+
 def quadratic_data(points: int = 9) -> Dataset:
     """Data for which the drive B₂ of `QuadraticNeuron` is positive."""
     x = np.linspace(0.2, 1.4, points)

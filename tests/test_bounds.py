@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from meanfield.activations import activations, custom
+from meanfield.activations import activations, custom, radial_average
 from meanfield.bounds import bounds_of
 
 BOUNDED = [name for name in activations if name != "square"]
@@ -32,8 +32,19 @@ def test_remainders_of_tangents(name, rng):
     other = z + radius * rng.uniform(-1.0, 1.0, 2000)
     missed = np.abs(sigma(other) - sigma(z) - sigma.derivative(z) * (other - z))
     assert (missed <= bounds.remainder(z, radius) + 1e-14).all()
+    pulls = rng.standard_normal(2000)
+    below = pulls * (sigma(z) + sigma.derivative(z) * (other - z) - sigma(other))
+    assert (below <= bounds.deficit(z, radius, pulls) + 1e-14).all()
 
 
 def test_unbounded_slopes_and_own_functions_have_no_bounds():
     assert bounds_of(activations["square"]) is None
     assert bounds_of(custom("cube", lambda z: z**3, lambda z: 3.0 * z**2)) is None
+
+
+def test_averages_over_directions_have_the_bounds_of_what_is_averaged(rng):
+    sigma, inner = radial_average("tanh", dim=3), bounds_of(activations["tanh"])
+    assert bounds_of(sigma) == inner
+    z = np.linspace(-9.0, 9.0, 2001)
+    assert np.abs(sigma(z)).max() <= inner.size and np.abs(sigma.derivative(z)).max() <= inner.slope
+    assert bounds_of(radial_average("clipped_linear", dim=3)) is None

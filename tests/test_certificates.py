@@ -1,36 +1,74 @@
+from dataclasses import dataclass
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from scipy.special import softmax
 
 import meanfield as mf
+from meanfield.errors import InvalidInputError
 from meanfield.losses import huber
 
 
-def trained(problem, seed, particles=6):
-    """Positions and masses that minimise the energy at temperature 0, by L-BFGS."""
-    dim = problem.neuron.dim
-    start = mf.ParticleMeasure.gaussian(particles, dim, std=1.5, seed=seed, sampling="sobol")
+@dataclass(frozen=True)
+class Solved:
+    """A problem at temperature 0 whose minimiser is known.
 
-    def measure_of(flat):
-        return mf.ParticleMeasure(flat[particles:].reshape(-1, dim), softmax(flat[:particles]))
+    Given a covector u for which no neuron has a smaller ⟨u, Φ⟩ + V than θ*, targets are
+    chosen so that u is the covector of δ_θ*: then δ_θ* minimises F.
+    """
 
-    def energy(flat):
-        measure = measure_of(flat)
-        masses, potential = measure.weights, problem.potential(measure, measure.positions)
-        by_logit = masses * (potential - masses @ potential)
-        by_position = -masses[:, None] * problem.velocity(measure)
-        return problem.energy(measure), np.concatenate([by_logit, by_position.ravel()])
-
-    options = {"maxiter": 400, "maxfun": 400, "ftol": 1e-15, "gtol": 1e-9, "maxcor": 30}
-    flat = np.concatenate([np.zeros(particles), start.positions.ravel()])
-    return measure_of(minimize(energy, flat, jac=True, method="L-BFGS-B", options=options).x)
+    problem: mf.Problem
+    best: mf.ParticleMeasure
 
 
-def line_problem(neuron, loss="squared", ridge=0.02, points=3, **settings):
-    x = np.linspace(-1.0, 1.2, points)
-    y = np.cos(2.5 * x) if loss != "logistic" else np.where(np.cos(4.0 * x) > 0.0, 1.0, -1.0)
-    return mf.Problem(neuron, mf.Dataset(x, y), loss, ridge=ridge, **settings)
+def solve(neuron, loss="squared", ridge=0.2, scale=1.0, seed=0):
+    rng = np.random.default_rng(seed)
+    points = 4
+    x = rng.standard_normal((points, neuron.inputs))
+    covector = rng.standard_normal((points, neuron.outputs)) / points
+
+    def problem_with(targets):
+        return mf.Problem(neuron, mf.Dataset(x, targets), loss, ridge=ridge, scale=scale)
+
+    blank = problem_with(np.zeros_like(covector))
+    degree = neuron.activation.homogeneity
+    if degree is not None and degree + (neuron.outer == "trained") == 2:
+        best, covector = homogeneous_minimiser(blank, covector)
+    else:
+        best = minimiser(blank, covector)
+    best = mf.ParticleMeasure(best[None])
+    # ℓ' of squared and Huber losses inside the threshold is f − y.
+    targets = blank.outputs(best) - points * scale * covector
+    return Solved(problem_with(targets), best)
+
+
+def homogeneous_minimiser(problem, covector):
+    """A neuron with ⟨u, Φ⟩ + V = 0 for a multiple of u for which none has less."""
+    angles = np.linspace(0.0, 2.0 * np.pi, 400_001)
+    inner = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    trained = problem.neuron.outer == "trained"
+    if trained:
+        inner = np.vstack([np.hstack([np.full((len(inner), 1), a), inner]) for a in (1.0, -1.0)])
+    confinement = problem.confinement(inner)
+    sums = problem.potential_at(inner, covector) - confinement
+    if not sums.min() < 0.0:
+        sums, covector = -sums, -covector
+    least = int(np.argmin(sums))
+    return 0.8 * inner[least], covector * (-confinement[least] / sums[least])
+
+
+def minimiser(problem, covector):
+    """The best of many parameters, improved."""
+    tried = mf.ParticleMeasure.gaussian(2**13, problem.neuron.dim, std=3.0, seed=1).positions
+    order = np.argsort(problem.potential_at(tried, covector))[:3]
+    options = {"xatol": 1e-9, "fatol": 1e-14, "maxiter": 2000, "maxfev": 2000}
+
+    def value(theta):
+        return problem.potential_at(theta[None], covector)[0]
+
+    found = [minimize(value, tried[i], method="Nelder-Mead", options=options) for i in order]
+    return min(found, key=lambda one: one.fun).x
 
 
 def grid_of(masses, lower, upper, shape):
@@ -42,7 +80,9 @@ def grid_of(masses, lower, upper, shape):
 @pytest.mark.parametrize("loss", ["squared", "logistic", huber(0.2)], ids=str)
 def test_at_a_positive_temperature_the_gap_bounds_40_random_measures(loss, rng):
     neuron = mf.Neuron(1, activation="tanh", outer="fixed")
-    problem = line_problem(neuron, loss, ridge=0.3, temperature=0.1, scale=2.0)
+    x = np.linspace(-1.0, 1.2, 5)
+    y = np.cos(2.5 * x) if loss != "logistic" else np.sign(np.cos(4.0 * x))
+    problem = mf.Problem(neuron, mf.Dataset(x, y), loss, ridge=0.3, temperature=0.1, scale=2.0)
     start = grid_of(np.full(900, 1.0 / 900), -6.0, 6.0, (30, 30))
     best = mf.gibbs(problem, start)
     for concentration in np.geomspace(0.03, 30.0, 40):
@@ -52,35 +92,78 @@ def test_at_a_positive_temperature_the_gap_bounds_40_random_measures(loss, rng):
     assert problem.optimality_gap(best.measure) < 1e-14
 
 
-#: Problems at temperature 0 with a bound, each by a different route.
+#: Problems at temperature 0, one for each way to a bound.
 NOISELESS = {
-    "relu with bias": line_problem(mf.Neuron(1, activation="relu")),
-    "leaky relu, logistic": line_problem(mf.Neuron(1, activation="leaky_relu"), "logistic"),
-    "relu, no bias": line_problem(mf.Neuron(1, activation="relu", bias=False), huber(0.3)),
-    "relu, scale": line_problem(mf.Neuron(1, activation="relu"), scale=2.0),
-    "square": line_problem(mf.Neuron(1, activation="square", outer="fixed")),
-    "linear": line_problem(mf.Neuron(1, activation="linear")),
-    "fixed tanh": line_problem(mf.Neuron(1, activation="tanh", outer="fixed"), ridge=0.1),
-    "fixed relu": line_problem(mf.Neuron(1, activation="relu", outer="fixed")),
-    "fixed clipped": line_problem(
-        mf.Neuron(1, activation="clipped_linear", outer="fixed"), ridge=0.05
+    "relu with bias": partial(solve, mf.Neuron(1, activation="relu")),
+    "leaky relu of two inputs": partial(solve, mf.Neuron(2, activation="leaky_relu", bias=False)),
+    "relu, scale": partial(solve, mf.Neuron(1, activation="relu"), scale=3.0),
+    "relu, huber": partial(solve, mf.Neuron(1, activation="relu"), huber(50.0)),
+    "square": partial(solve, mf.Neuron(1, activation="square", outer="fixed")),
+    "linear": partial(solve, mf.Neuron(1, activation="linear")),
+    "fixed tanh": partial(solve, mf.Neuron(1, activation="tanh", outer="fixed")),
+    "fixed tanh of two inputs": partial(
+        solve, mf.Neuron(2, activation="tanh", outer="fixed"), ridge=0.3
     ),
-    "trained tanh": line_problem(mf.Neuron(1, activation="tanh"), ridge=0.05),
-    "trained tanh, logistic": line_problem(mf.Neuron(1, activation="tanh"), "logistic", 0.05),
+    "fixed relu": partial(solve, mf.Neuron(1, activation="relu", outer="fixed")),
+    "fixed relu of two inputs": partial(
+        solve, mf.Neuron(2, activation="relu", outer="fixed"), ridge=0.5
+    ),
+    "fixed clipped": partial(solve, mf.Neuron(1, activation="clipped_linear", outer="fixed")),
+    "trained tanh": partial(solve, mf.Neuron(1, activation="tanh"), scale=2.0),
+    "trained tanh, two outputs": partial(solve, mf.Neuron(1, outputs=2, activation="tanh")),
+    "trained gelu": partial(solve, mf.Neuron(1, activation="gelu"), ridge=2.0),
 }
 
 
 @pytest.mark.parametrize("name", NOISELESS)
-def test_without_noise_the_gap_bounds_random_measures_and_is_tight(name, rng):
-    problem = NOISELESS[name]
-    for seed in range(8):  # some starts end in local minima of six particles
-        best = trained(problem, seed)
-        least, certified = problem.energy(best), problem.optimality_gap(best)
-        print(name, seed, least, certified)
-        if certified < 1e-5:
-            break
-    assert certified < 1e-5
+def test_without_noise_the_gap_bounds_ten_random_measures_and_is_tight(name, rng):
+    solved = NOISELESS[name]()
+    problem, best = solved.problem, solved.best
+    least = problem.energy(best)
+    # Minimisers are known to 1e-9 or, on the circle, to the square of 1e-5.
+    certified = problem.optimality_gap(best)
+    assert certified < 1e-8
     for size in np.geomspace(0.01, 3.0, 10):
         positions = size * rng.standard_normal((4, problem.neuron.dim))
         other = mf.ParticleMeasure(positions, rng.dirichlet(np.ones(4)))
-        assert problem.optimality_gap(other) >= problem.energy(other) - least - 1e-12
+        assert problem.optimality_gap(other) >= problem.energy(other) - least - 1e-9
+
+
+def test_the_ridge_holds_neurons_that_grow_after_scaling_the_dual_point():
+    # gelu with a trained outer weight: u itself may let neurons fly away, a part of it not.
+    problem = NOISELESS["trained gelu"]().problem
+    far = mf.ParticleMeasure([[3.0, 2.0, 1.0], [-3.0, 2.0, 1.0]], [0.9, 0.1])
+    assert np.isfinite(problem.optimality_gap(far))
+
+
+def test_a_measure_that_is_far_from_optimal_is_told_within_one_per_cent():
+    problem = NOISELESS["fixed tanh"]().problem
+    other = mf.ParticleMeasure([[1.0, -1.0], [0.5, 2.0]])
+    covector = problem.covector(problem.outputs(other))
+    exact = other.weights @ problem.potential(other, other.positions)
+    exact -= problem.potential_at(minimiser(problem, covector)[None], covector)[0]
+    assert exact * (1.0 - 1e-9) <= problem.optimality_gap(other) <= 1.01 * exact + 1e-9
+
+
+def test_masses_of_a_grid_are_certified_without_noise():
+    problem = NOISELESS["fixed tanh"]().problem
+    grid = grid_of(np.full(400, 1.0 / 400), -3.0, 3.0, (20, 20))
+    particles = mf.ParticleMeasure(grid.positions, grid.weights)
+    assert problem.optimality_gap(grid) == pytest.approx(problem.optimality_gap(particles))
+
+
+def refused(neuron, match, **settings):
+    x = np.ones((2, neuron.inputs))
+    problem = mf.Problem(neuron, mf.Dataset(x, [0.0, 1.0]), **settings)
+    measure = mf.ParticleMeasure.gaussian(3, neuron.dim, seed=0)
+    with pytest.raises(InvalidInputError, match=match):
+        problem.optimality_gap(measure)
+
+
+def test_where_no_bound_is_known_the_reason_is_given():
+    fixed = {"activation": "tanh", "outer": "fixed"}
+    refused(mf.Neuron(1, **fixed), "particles is infinite; use the solver grid", temperature=0.1)
+    refused(mf.Neuron(1, **fixed), "not available: without a ridge")
+    refused(mf.Neuron(4, **fixed), "at most 3 inner parameters, the neuron has 5", ridge=0.1)
+    refused(mf.Neuron(2, activation="relu"), "all directions of the 3 inner", ridge=0.1)
+    refused(mf.Neuron(1, activation="square"), "no bounds of the derivatives of square", ridge=0.1)

@@ -217,7 +217,7 @@ def test_progress_goes_to_standard_error(capsys):
         ((16, 64), {"seeds": 1}, "seeds must be an integer >= 2, got 1"),
         ((16, 64), {"reference": 64}, r"more particles than the widest network \(64\)"),
         ((16, 64), {"reference": "grid"}, "reference must be an integer >= 1, got 'grid'"),
-        ((16, 64), {"solver": "sdg"}, "unknown solver of linear neuron 'sdg'; did you mean 'sgd'"),
+        ((16, 64), {"solver": "sdg"}, "unknown solver 'sdg'; did you mean 'sgd'"),
         ((16, 64), {"times": [0.0, 2.0]}, r"within the experiment's \[0, 1\], got 0, 2"),
         ((16, 64), {"times": [0.5, 0.1]}, "times must increase"),
         ((16, 64), {"times": 0.0}, "at least one time after 0"),

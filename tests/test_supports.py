@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from meanfield.grids import GridMeasure
 from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
+from meanfield.report import run_summary
 from meanfield.simulate import resume, simulate
 from meanfield.solver import settings_to_dict, solvers
 from meanfield.solvers.particle_flow import ParticleFlow
@@ -90,6 +92,9 @@ def test_frames_of_a_grid_keep_every_bit(tmp_path, in_file):
     # The energy has its entropy, at a positive temperature too.
     energies = [PROBLEM.energy(measure) for measure in run.measures]
     np.testing.assert_allclose(run.energy, energies, rtol=1e-14)
+    assert dict(run_summary(run, Path("run.h5"), 1.0))["free energy"].startswith(
+        f"{run.energy[0]:.4g} → "
+    )
     assert dict(run.describe())["grid"].startswith(
         "12 x 10 cells, w_0 from -3 to 3, b from -4 to 4"
     )

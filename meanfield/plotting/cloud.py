@@ -36,7 +36,7 @@ from meanfield.typing import Float64Array
 __all__ = ["Cloud", "add_key", "plot_measure"]
 
 MOST_POINTS = 5000
-_STAND_INS = 2**15  # particles for a grid whose directions are no parameters
+_STAND_INS = 2**16  # particles for a grid whose directions are no parameters
 _LONGEST_STEP = 0.15  # of a trail between two moments, as a part of the axis
 
 

@@ -5,7 +5,11 @@ import pytest
 
 import meanfield as mf
 from meanfield.errors import DivergenceError, InvalidInputError
-from meanfield.solvers import Langevin, ParticleFlow
+from meanfield.noise import add_noise
+from meanfield.schedules import Exponential, PiecewiseLinear
+from meanfield.solver import solver_from_dict, state_from_arrays, state_to_arrays
+from meanfield.solvers import SGD, Langevin, ParticleFlow
+from meanfield.volumes import RadialVolume
 
 METHODS = ["leimkuhler-matthews", "heun", "euler-maruyama"]
 RIDGE, TEMPERATURE = 1.0, 0.5
@@ -99,6 +103,169 @@ def test_seeds_differ_and_repeat():
     assert np.abs(first - other).min() > 0.0
 
 
+# -- weak orders: each step is affine in θ and the noise, so that moments obey recursions ------
+
+
+def coefficients(problem, solver, number=0):
+    """A, B, C of a step θ ← A θ + B ξ_k + C ξ_{k+1}, read off single steps of the solver."""
+    count = 64
+    noises = np.zeros((2, count, 1))
+    for k in (0, 1):
+        add_noise(noises[k], 1.0, 0, number + k)
+
+    def step(start):
+        state = solver.start(problem, mf.ParticleMeasure(start), 0)
+        arrays = {**state_to_arrays(state), "steps": number}
+        state = state_from_arrays(solver.state_type, arrays)
+        return solver.advance(problem, state, (number + 1) * solver.step)[1].positions
+
+    noisy = step(np.zeros((count, 1)))
+    slope = step(np.ones((count, 1))) - noisy
+    factors, residual = np.linalg.lstsq(noises[:, :, 0].T, noisy[:, 0], rcond=None)[:2]
+    assert np.ptp(slope) < 1e-13 and residual[0] < 1e-24
+    return float(slope.mean()), *factors
+
+
+def moments(problem, solver, t_end, mean=2.0, is_steady=True):
+    """Mean and variance at t_end of particles that start at one point."""
+    variance, correlation = 0.0, 0.0
+    step = coefficients(problem, solver)
+    for number in range(round(t_end / solver.step)):
+        a, b, c = step if is_steady else coefficients(problem, solver, number)
+        # ξ_k is in the position already, by its part `correlation` of the step before.
+        variance = a**2 * variance + 2 * a * b * correlation + b**2 + c**2
+        mean, correlation = a * mean, c
+    return mean, variance
+
+
+def exact_moments(t, mean=2.0):
+    return mean * np.exp(-RIDGE * t), TEMPERATURE / RIDGE * (1 - np.exp(-2 * RIDGE * t))
+
+
+def slope(steps, errors):
+    return np.polyfit(np.log(steps), np.log(np.abs(errors)), 1)[0]
+
+
+@pytest.mark.parametrize(("method", "order"), [("euler-maruyama", 1), ("heun", 2)])
+def test_weak_orders_at_a_finite_time(method, order):
+    steps = np.array([1 / 4, 1 / 8, 1 / 16, 1 / 32])
+    got = np.array([moments(confined(), Langevin(h, method), 1.0) for h in steps])
+    errors = got - exact_moments(1.0)
+    # No sampling: what remains are the terms of the next order, h of the error.
+    assert slope(steps, errors[:, 0]) == pytest.approx(order, abs=0.2)
+    assert slope(steps, errors[:, 1]) == pytest.approx(order, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("method", "order"), [("euler-maruyama", 1), ("heun", 2), ("leimkuhler-matthews", None)]
+)
+def test_weak_orders_of_the_stationary_variance(method, order):
+    steps = np.array([1 / 2, 1 / 4, 1 / 8])
+    got = np.array([moments(confined(), Langevin(h, method), 20.0)[1] for h in steps])
+    errors = got - TEMPERATURE / RIDGE
+    if order is None:  # exact, up to the e^{−40} of the start that is left, and rounding
+        assert np.abs(errors).max() < 1e-12
+    else:
+        assert slope(steps, errors) == pytest.approx(order, abs=0.25)
+
+
+# -- annealing -----------------------------------------------------------------------------------
+
+
+ANNEALING = Exponential(initial=2.0, rate=1.5)
+
+
+def annealed_variance(t):
+    """v' = −2λ v + 2 τ(t), v(0) = 0, with τ(t) = τ + (τ_0 − τ) e^{−rt}."""
+    excess, rate = ANNEALING.initial - TEMPERATURE, ANNEALING.rate
+    steady = TEMPERATURE / RIDGE * (1 - np.exp(-2 * RIDGE * t))
+    return steady + 2 * excess * (np.exp(-rate * t) - np.exp(-2 * RIDGE * t)) / (2 * RIDGE - rate)
+
+
+@pytest.mark.parametrize(("method", "order"), [("euler-maruyama", 1), ("heun", 2)])
+def test_weak_orders_are_kept_by_a_schedule(method, order):
+    steps = np.array([1 / 4, 1 / 8, 1 / 16])
+    got = [
+        moments(confined(), Langevin(h, method, schedule=ANNEALING), 1.0, is_steady=False)[1]
+        for h in steps
+    ]
+    errors = np.array(got) - annealed_variance(1.0)
+    assert slope(steps, errors) == pytest.approx(order, abs=0.25)
+
+
+def test_averaged_noise_takes_each_number_at_its_own_temperature():
+    solver = Langevin(0.25, schedule=ANNEALING)
+    _, first, second = coefficients(confined(), solver, number=3)
+    scales = [np.sqrt(0.5 * ANNEALING.temperature((k + 0.5) * 0.25, TEMPERATURE)) for k in (3, 4)]
+    np.testing.assert_allclose([first, second], 0.5 * np.array(scales), rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_constant_schedule_changes_nothing(method):
+    steady = PiecewiseLinear([0.0], [TEMPERATURE])
+    start = mf.ParticleMeasure.gaussian(50, 1, seed=1)
+    runs = [
+        mf.simulate(confined(), start, Langevin(0.1, method, schedule=schedule), t_end=1.0, seed=3)
+        for schedule in (None, steady)
+    ]
+    assert runs[0].measures[-1] == runs[1].measures[-1]
+
+
+def test_annealing_to_zero_records_the_energy():
+    solver = Langevin(0.05, schedule=ANNEALING)
+    start = mf.ParticleMeasure(np.zeros((100, 1)))
+    run = mf.simulate(confined(0.0), start, solver, t_end=20.0, save_at=[1.0, 20.0])
+    # e^{−1.5·20}: the noise has gone, and so has the energy λ/2 ∫ θ² dμ, at the rate 1.5.
+    assert run.energy[0] > 0.1 and run.energy[1] < 1e-8
+
+
+def test_a_geometric_potential_follows_the_schedule():
+    neuron = mf.Neuron(1, activation="linear", outer="fixed", bias=False)
+    data, volume = mf.Dataset([[0.0]], [0.0]), RadialVolume(0, 2.0)
+    hot = mf.Problem(neuron, data, ridge=1.0, temperature=0.8, volume=volume)
+    cold = mf.Problem(neuron, data, ridge=1.0, temperature=0.2, volume=volume)
+    start = mf.ParticleMeasure([[1.0], [2.0]])
+    rising = Langevin(0.1, schedule=PiecewiseLinear([0.0, 1.0, 1.1], [0.8, 0.8, 0.2]))
+    ends = [
+        mf.simulate(problem, start, solver, t_end=0.5, save_at=[0.5]).measures[-1].positions
+        for problem, solver in ((hot, Langevin(0.1)), (cold, rising))
+    ]
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-12)
+
+
+# -- batches -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_without_noise_batches_give_stochastic_gradient_descent(ridge, rng):
+    data = mf.Dataset(
+        rng.standard_normal((30, 2)), rng.standard_normal(30), rng.dirichlet([2.0] * 30)
+    )
+    problem = mf.Problem(mf.Neuron(2), data, ridge=ridge)
+    start = mf.ParticleMeasure.gaussian(20, 4, seed=1)
+    ends = [
+        mf.simulate(problem, start, solver, t_end=2.0, save_at=[2.0], seed=7).measures[-1].positions
+        for solver in (SGD(0.05, batch_size=5), Langevin(0.05, "euler-maruyama", batch_size=5))
+    ]
+    # Sums in another order, over 40 steps of a flow with a Lipschitz constant of order 1.
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_noisy_batches_resume_to_the_same_bits(method, rng):
+    data = mf.Dataset(rng.standard_normal((30, 2)), rng.standard_normal(30))
+    problem = mf.Problem(mf.Neuron(2), data, temperature=0.1)
+    start = mf.ParticleMeasure.gaussian(20, 4, seed=1)
+    solver = Langevin(0.05, method, batch_size=5, schedule={"name": "exponential",
+                      "initial": 1.0, "rate": 2.0})  # fmt: skip
+    rebuilt = solver_from_dict(solver.to_dict())
+    assert rebuilt == solver
+    whole = solver.advance(problem, solver.start(problem, start, 3), 2.0)[1]
+    state = solver.advance(problem, solver.start(problem, start, 3), 0.7)[0]
+    copy = state_from_arrays(solver.state_type, state_to_arrays(state))
+    assert rebuilt.advance(problem, copy, 2.0)[1] == whole
+
+
 def test_a_step_that_is_too_long_is_reported():
     with pytest.raises(DivergenceError, match="try a smaller step"):
         final(confined(), "euler-maruyama", 1e4, 1e6, 10)
@@ -109,8 +276,25 @@ def test_a_step_that_is_too_long_is_reported():
     [
         (lambda: Langevin(0.0), "step must be"),
         (lambda: Langevin(0.1, "euler"), r"unknown method 'euler'; did you mean 'euler-maruyama'"),
+        (lambda: Langevin(0.1, batch_size=0), "batch_size must be an integer >= 1"),
+        (lambda: Langevin(0.1, schedule=1.0), "schedule must be a dictionary with a name"),
+        (lambda: Langevin(0.1, schedule={"name": "linear"}), "unknown schedule 'linear'"),
     ],
 )
 def test_wrong_settings_are_refused(make, message):
     with pytest.raises(InvalidInputError, match=message):
         make()
+
+
+def test_a_schedule_that_ends_elsewhere_is_refused():
+    solver = Langevin(0.1, schedule=PiecewiseLinear([0.0, 1.0], [1.0, 0.1]))
+    start = mf.ParticleMeasure([[0.0]])
+    with pytest.raises(InvalidInputError, match=r"of the schedule is 0\.1, but .* has 0\.5"):
+        mf.simulate(confined(), start, solver, t_end=1.0)
+
+
+def test_populations_have_no_batches():
+    neuron = mf.Neuron(2, activation="relu", bias=False)
+    problem = mf.PopulationProblem(neuron, mf.ParticleMeasure([[1.0, 1.0, 0.0]]))
+    with pytest.raises(InvalidInputError, match="batches are taken from data"):
+        Langevin(0.1, batch_size=2).start(problem, mf.ParticleMeasure([[0.0, 1.0, 0.0]]), 0)

@@ -13,8 +13,9 @@ from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.simulate import simulate
+from meanfield.solvers.batches import draws_of_points, shuffled
 from meanfield.solvers.particle_flow import ParticleFlow
-from meanfield.solvers.sgd import SGD, OnlineSGD, _draw, _shuffle
+from meanfield.solvers.sgd import SGD, OnlineSGD
 from oracles import LinearNeuron, line_data
 
 
@@ -65,7 +66,7 @@ def test_one_step_is_the_gradient_of_its_batch(replacement, batch_size):
     start = ParticleMeasure.gaussian(10, problem.neuron.dim, seed=2)
     solver = SGD(step=0.5, batch_size=batch_size, replacement=replacement)
     got = final(problem, start, solver, 0.5, seed=9).positions
-    drawn = _draw if replacement else _shuffle
+    drawn = draws_of_points if replacement else shuffled
     index = drawn(slice(0, batch_size), 9, problem.data.weights)
     batch = Dataset(problem.data.inputs[index], problem.data.targets[index])
     part = Problem(problem.neuron, batch, loss="cross_entropy")
@@ -102,12 +103,12 @@ def test_mean_and_spread_follow_the_exact_recursions():
 
 
 def test_an_epoch_visits_every_point_once():
-    drawn = _shuffle(slice(0, 30), seed=5, weights=np.full(10, 0.1)).reshape(3, 10)
+    drawn = shuffled(slice(0, 30), seed=5, weights=np.full(10, 0.1)).reshape(3, 10)
     assert all(sorted(epoch) == list(range(10)) for epoch in drawn)
     assert not np.array_equal(drawn[0], drawn[1])
 
 
-@pytest.mark.parametrize("drawn", [_draw, _shuffle])
+@pytest.mark.parametrize("drawn", [draws_of_points, shuffled])
 @pytest.mark.parametrize("uniform", [True, False])
 def test_draws_do_not_depend_on_how_they_are_asked_for(drawn, uniform):
     weights = np.full(10, 0.1) if uniform else np.arange(1, 11) / 55
@@ -118,7 +119,7 @@ def test_draws_do_not_depend_on_how_they_are_asked_for(drawn, uniform):
 
 def test_draws_follow_the_weights():
     weights = np.arange(1, 11) / 55
-    counts = np.bincount(_draw(slice(0, 200000), 0, weights), minlength=10) / 200000
+    counts = np.bincount(draws_of_points(slice(0, 200000), 0, weights), minlength=10) / 200000
     # binomial standard error is at most sqrt(0.15 / 2e5) = 9e-4
     np.testing.assert_allclose(counts, weights, atol=4e-3)
 

@@ -1,0 +1,517 @@
+"""The flow on a grid against Gaussian closures, Gibbs measures, particles and conservation laws."""
+
+import os
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as budget
+from hypothesis import strategies as st
+from scipy.special import ndtr
+
+import meanfield as mf
+from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.grids import GridMeasure
+from meanfield.measures import Box, Gaussian, Sphere
+from meanfield.solver import solver_from_dict, state_from_arrays, state_to_arrays
+from meanfield.solvers import GridFlow, Langevin, ParticleFlow
+from meanfield.solvers.grid_flow import GridState
+from meanfield.solvers.implicit_flow import discrete_gradient
+from meanfield.volumes import RadialVolume
+from oracles import NoisyQuadraticNeuron, quadratic_data
+
+NOISY = ["scharfetter-gummel", "strang", "implicit"]
+SCHEMES = ["muscl", *NOISY]
+MEAN, STD = 0.5, 0.6
+
+
+def closure(temperature, ridge=0.3):
+    """A quadratic neuron, whose Gaussian laws are known."""
+    return NoisyQuadraticNeuron(quadratic_data(), ridge, temperature)
+
+
+def on_grid(cells, mean=MEAN, std=STD, reach=7.0):
+    return GridMeasure.from_density(Gaussian(1, mean, std).density, -reach, reach, cells)
+
+
+def bumps(loss="squared", temperature=0.1, ridge=0.2, dim=1):
+    """A tanh neuron w, or (w, b), with five data points."""
+    x = np.linspace(-1.0, 1.0, 5)
+    targets = np.sign(x + 0.1) if loss == "logistic" else 2.0 * np.sin(2.0 * x)
+    neuron = mf.Neuron(1, activation="tanh", outer="fixed", bias=dim == 2)
+    return mf.Problem(neuron, mf.Dataset(x, targets), loss, ridge=ridge, temperature=temperature)
+
+
+def confined(temperature, ridge=1.0, volume=None):
+    """Neurons that see no data: V is the whole potential."""
+    neuron = mf.Neuron(1, activation="linear", outer="fixed", bias=False)
+    data = mf.Dataset([[0.0]], [0.0])
+    return mf.Problem(neuron, data, ridge=ridge, temperature=temperature, volume=volume)
+
+
+def evolve(problem, grid, solver, t):
+    return solver.advance(problem, solver.start(problem, grid, 0), t)
+
+
+def final(problem, grid, solver, t):
+    return evolve(problem, grid, solver, t)[1]
+
+
+def distance(grid, mean, variance):
+    """W1 in one dimension to a normal law, by distribution functions on a fine line."""
+    faces = np.linspace(grid.lower[0], grid.upper[0], len(grid) + 1)
+    x = np.linspace(grid.lower[0], grid.upper[0], 20001)
+    below = np.interp(x, faces, np.append(0.0, np.cumsum(grid.weights)))
+    return np.abs(below - ndtr((x - mean) / np.sqrt(variance))).mean() * (x[-1] - x[0])
+
+
+def orders(errors):
+    return np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
+
+
+# -- accuracy ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scheme", "temperature"),
+    [("muscl", 0.0), ("scharfetter-gummel", 0.5), ("strang", 0.5), ("strang", 0.02)],
+)
+def test_second_order_in_space_for_gaussian_laws(scheme, temperature):
+    exact = closure(temperature)
+    mean, covariance = exact.moments(np.array([MEAN]), np.array([[STD**2]]), 0.5)
+    errors = []
+    for cells in (60, 120, 240):
+        measure = final(exact.problem, on_grid(cells), GridFlow(scheme, tolerance=1e-5), 0.5)
+        errors.append(distance(measure, mean[0], covariance[0, 0]))
+    assert orders(errors) == pytest.approx(2.0, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "temperature", "step", "order"),
+    [
+        ("muscl", 0.0, 0.04, 3.0),
+        ("scharfetter-gummel", 0.5, 0.05, 2.0),
+        ("strang", 0.5, 0.02, 2.0),
+        ("implicit", 0.5, 0.05, 1.0),
+    ],
+)
+def test_orders_in_time(scheme, temperature, step, order):
+    problem, grid = closure(temperature).problem, on_grid(100)
+    moments = []
+    for halvings in range(4):
+        measure = final(problem, grid, GridFlow(scheme, step=step / 2**halvings), 0.2)
+        moments.append([measure.mean()[0], measure.covariance()[0, 0]])
+    differences = np.abs(np.diff(moments, axis=0)).T
+    for row in differences:
+        assert orders(row)[-1] == pytest.approx(order, abs=0.15)
+
+
+def test_gaussian_laws_in_the_plane():
+    data = mf.Dataset([[1.0, 0.2], [-0.3, 0.8], [0.5, -0.7]], [1.0, 0.6, 0.9])
+    exact = NoisyQuadraticNeuron(data, 0.3, 0.3)
+    start = Gaussian(2, (0.4, -0.3), (0.6, 0.8))
+    mean, covariance = exact.moments(np.array([0.4, -0.3]), np.diag([0.36, 0.64]), 0.5)
+    errors = []
+    for cells in (40, 80):
+        grid = GridMeasure.from_density(start.density, -5.0, 5.0, (cells, cells))
+        measure = final(exact.problem, grid, GridFlow("scharfetter-gummel"), 0.5)
+        errors.append(np.abs(measure.covariance() - covariance).max())
+        assert np.abs(measure.mean() - mean).max() < errors[-1]
+    # Of second order, with h = 1/8 at last and an error of the time steps of about 1e-4.
+    assert orders(errors)[0] == pytest.approx(2.0, abs=0.3)
+    assert errors[-1] < 0.125**2 / 4
+
+
+@pytest.mark.parametrize("scheme", ["scharfetter-gummel", "implicit"])
+@pytest.mark.parametrize("temperature", [0.5, 0.01])
+def test_gibbs_measures_are_at_rest(scheme, temperature):
+    problem = confined(temperature)
+    reach = 8.0 * np.sqrt(temperature)
+    gibbs = GridMeasure.from_density(
+        lambda x: np.exp(-0.5 * x[:, 0] ** 2 / temperature), -reach, reach, 40
+    )
+    after = final(problem, gibbs, GridFlow(scheme), 3.0)
+    assert np.abs(after.weights - gibbs.weights).sum() < 1e-12
+
+
+def test_long_runs_of_all_noisy_schemes_come_to_the_gibbs_measure():
+    problem = bumps(temperature=0.2)
+    grid = on_grid(50)
+    ends = {scheme: final(problem, grid, GridFlow(scheme), 100.0) for scheme in NOISY}
+    for scheme in ("scharfetter-gummel", "implicit"):
+        measure = ends[scheme]
+        potential = problem.potential(measure, measure.positions)
+        gibbs = np.exp(-(potential - potential.min()) / 0.2)
+        # What is left of the start decays like e^{-rate · 100}, with a rate above the ridge 0.2.
+        assert np.abs(measure.weights - gibbs / gibbs.sum()).sum() < 1e-9
+    # The split scheme rests O(dt² + h²) away, in energy by the square of that.
+    energies = [problem.energy(ends[scheme]) for scheme in NOISY]
+    assert energies[2] == pytest.approx(energies[0], abs=1e-12)
+    assert -1e-12 <= energies[1] - energies[0] < (14.0 / 50) ** 4
+
+
+def test_lengths_of_vectors_under_noise_and_ridge():
+    # E r² of d-dimensional Ornstein–Uhlenbeck vectors, from the law of their lengths.
+    dim, temperature, ridge, t = 40, 0.3, 0.5, 0.7
+    problem = confined(temperature, ridge, RadialVolume(0, dim - 1.0))
+    errors = []
+    for cells in (50, 100, 200):
+        grid = GridMeasure.from_density(
+            lambda r: np.exp(-((r[:, 0] - 6.0) ** 2) / (2 * 0.4**2)), 0.0, 12.0, cells
+        )
+        measure = final(problem, grid, GridFlow("scharfetter-gummel", tolerance=1e-6), t)
+        decay = np.exp(-2.0 * ridge * t)
+        exact = decay * (36.0 + 0.4**2) + temperature * dim * (1.0 - decay) / ridge
+        errors.append(abs(measure.weights @ measure.positions[:, 0] ** 2 - exact))
+    assert orders(errors) == pytest.approx(2.0, abs=0.25)
+
+
+def test_a_dirac_becomes_less_than_a_cell_wide():
+    grid = on_grid(201, mean=0.3, std=0.5, reach=3.0)  # the sink 0 is the centre of a cell
+    measure = final(confined(0.0), grid, GridFlow("muscl"), 6.0)
+    width = np.sqrt(measure.covariance()[0, 0]) / grid.spacing[0]
+    # The exact width is 0.04 cells; no density on cells around it is narrower than 0.29.
+    assert 0.2 < width < 0.6
+
+
+def test_the_grid_agrees_with_particles():
+    problem = bumps(temperature=0.0)
+    law = Gaussian(1, 0.3, 0.8)
+    errors = []
+    particles = law.sample(2**14, 0, "sobol")
+    run = mf.simulate(problem, particles, ParticleFlow(), t_end=2.0, save_at=[2.0])
+    for cells in (200, 400):
+        grid = GridMeasure.from_density(law.density, -6.0, 6.0, cells)
+        errors.append(
+            abs(problem.risk(final(problem, grid, GridFlow("muscl"), 2.0)) - run.risk[-1])
+        )
+    # Sobol points leave about 1/N; cells h² times a constant of order one.
+    assert errors[-1] < 1e-4 + 0.03**2
+    assert errors[-1] < 0.5 * errors[0] + 1e-4
+
+
+def test_the_noisy_grid_agrees_with_langevin_dynamics():
+    problem = bumps(dim=2)
+    law = Gaussian(2, 0.3, 0.8)
+    count = 40_000
+    run = mf.simulate(
+        problem, law.sample(count, 0), Langevin(0.05), t_end=0.5, save_at=[0.5], seed=1
+    )
+    grid = GridMeasure.from_density(law.density, -6.0, 6.0, (60, 60))
+    measure = final(problem, grid, GridFlow("scharfetter-gummel"), 0.5)
+    moments = run.measures[-1].covariance(), measure.covariance()
+    # Four standard errors, and a weak error of order one in the step.
+    np.testing.assert_allclose(*moments, atol=4 * np.sqrt(2 / count) + 0.02)
+    assert problem.risk(measure) == pytest.approx(run.risk[-1], abs=4 / np.sqrt(count) + 0.01)
+
+
+# -- what every scheme keeps -----------------------------------------------------------------
+
+
+@budget(max_examples=12)
+@given(
+    scheme=st.sampled_from(SCHEMES),
+    dim=st.sampled_from([1, 2]),
+    loss=st.sampled_from(["squared", "logistic"]),
+    temperature=st.sampled_from([0.005, 0.1, 1.0]),
+    mean=st.floats(-1.0, 1.0),
+    frames=st.integers(2, 9),
+)
+def test_mass_positivity_and_energy(scheme, dim, loss, temperature, mean, frames):
+    problem = bumps(loss, 0.0 if scheme == "muscl" else temperature, dim=dim)
+    cells = 40 if dim == 1 else (18, 20)
+    law = Gaussian(dim, mean, 0.9)
+    measure = GridMeasure.from_density(law.density, (-7.0,) * dim, (7.0,) * dim, cells)
+    solver = GridFlow(scheme, tolerance=1e-2)
+    state, energy = solver.start(problem, measure, 0), problem.energy(measure)
+    for t in np.linspace(0.0, 3.0, frames)[1:]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of walls: noise of temperature 1 reaches them
+            state, measure = solver.advance(problem, state, float(t))
+        assert measure.density.min() >= 0.0
+        assert abs(measure.weights.sum() - 1.0) < 1e-12
+        now = problem.energy(measure)
+        assert now <= energy + 1e-12 * (1.0 + abs(energy))
+        energy = now
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@pytest.mark.parametrize("step", [1.0, 50.0])
+def test_implicit_steps_of_any_length_lower_the_energy(loss, step):
+    # With the potential of the start of the step the energy rises here by more than 0.1.
+    problem = bumps(loss, temperature=0.02, ridge=0.01)
+    solver = GridFlow("implicit", step=step)
+    grid = on_grid(60, reach=9.0)
+    state, energies = solver.start(problem, grid, 0), [problem.energy(grid)]
+    for k in range(1, 5):
+        state, measure = solver.advance(problem, state, k * step)
+        energies.append(problem.energy(measure))
+    assert np.diff(energies).max() <= 1e-12
+    assert state.steps < 40
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "cross_entropy"])
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+@pytest.mark.parametrize("distance", [1.0, 1e-3, 1e-7, 0.0])
+def test_the_discrete_gradient_is_exact_on_differences(loss, scale, distance, rng):
+    count = 3 if loss == "cross_entropy" else 1
+    targets = {"cross_entropy": [0, 2, 1, 0], "logistic": [-1, 1, 1, -1]}.get(loss)
+    data = mf.Dataset(rng.random((4, 2)), rng.random(4) if targets is None else targets)
+    problem = mf.Problem(mf.Neuron(2, count), data, loss, scale=scale)
+    before = rng.standard_normal((4, count))
+    after = before + distance * rng.standard_normal((4, count))
+    covector = discrete_gradient(problem, before, after)
+    risks = problem.risk_of_outputs(after) - problem.risk_of_outputs(before)
+    linear = float((covector * (after - before)).sum()) / scale
+    # Rounding of risks, and a midpoint rule where outputs are closer than 1e-5.
+    assert linear == pytest.approx(risks, abs=1e-14)
+    if distance < 1e-5:
+        np.testing.assert_allclose(covector, problem.covector(before), atol=1e-6)
+
+
+def test_a_density_of_empty_cells_costs_no_more_steps():
+    # A logarithm of the density in the velocity took 66 000 steps where cells are empty.
+    grid = GridMeasure.from_density(Box(1, -1.0, 1.0).density, -7.0, 7.0, 140)
+    for scheme in ("scharfetter-gummel", "strang"):
+        state, measure = evolve(bumps(), grid, GridFlow(scheme), 1.0)
+        assert state.steps + state.rejected < 100
+        assert measure.density.min() >= 0.0
+
+
+# -- steps and states ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_saving_does_not_steer(scheme):
+    problem = bumps(temperature=0.0 if scheme == "muscl" else 0.1)
+    solver, grid = GridFlow(scheme), on_grid(50)
+    seldom = evolve(problem, grid, solver, 1.0)
+    state = solver.start(problem, grid, 0)
+    for t in np.linspace(0.0, 1.0, 30):
+        state, measure = solver.advance(problem, state, float(t))
+    np.testing.assert_array_equal(state.density, seldom[0].density)
+    np.testing.assert_array_equal(measure.density, seldom[1].density)
+    assert state.next_step == seldom[0].next_step and state.time <= 1.0
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_stored_state_continues_to_the_same_bits(scheme):
+    problem = bumps(temperature=0.0 if scheme == "muscl" else 0.1)
+    solver, grid = GridFlow(scheme), on_grid(50)
+    state = solver.start(problem, grid, 0)
+    state, _ = solver.advance(problem, state, 0.4)
+    rebuilt = state_from_arrays(GridState, state_to_arrays(state))
+    whole, copied = (
+        solver.advance(problem, state, 1.0),
+        GridFlow(scheme).advance(problem, rebuilt, 1.0),
+    )
+    np.testing.assert_array_equal(whole[1].density, copied[1].density)
+    assert whole[0].next_step == copied[0].next_step
+
+
+def test_an_interrupted_run_is_resumed_to_the_same_bits(tmp_path):
+    problem, grid = bumps(temperature=1.0), on_grid(50, reach=12.0)
+    times = np.linspace(0.0, 1.0, 6)
+    whole = mf.simulate(problem, grid, GridFlow(), t_end=1.0, save_at=times)
+
+    class Stop:
+        def __call__(self, frame):
+            if frame.index == 3:
+                raise KeyboardInterrupt
+
+    path = tmp_path / "run.h5"
+    with pytest.raises(KeyboardInterrupt):
+        mf.simulate(
+            problem, grid, GridFlow(), t_end=1.0, save_at=times, store=path, observers=[Stop()]
+        )
+    resumed = mf.resume(path)
+    assert resumed.solver == GridFlow("scharfetter-gummel")
+    np.testing.assert_array_equal(resumed.measures[-1].density, whole.measures[-1].density)
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    code = (
+        "import meanfield as mf, numpy as np, hashlib\n"
+        "from meanfield.solvers import GridFlow, scharfetter_gummel as sg, strang\n"
+        "sg._MANY, sg._PIECE, strang._MANY = 1, 64, 1\n"
+        "x = np.linspace(-1, 1, 5)\n"
+        "neuron = mf.Neuron(1, activation='tanh', outer='fixed')\n"
+        "problem = mf.Problem(neuron, mf.Dataset(x, x), ridge=0.2, temperature=0.1)\n"
+        "law = mf.Gaussian(2)\n"
+        "grid = mf.GridMeasure.from_density(law.density, -6.0, 6.0, (40, 30))\n"
+        "for scheme in ('scharfetter-gummel', 'strang'):\n"
+        "    run = mf.simulate(problem, grid, GridFlow(scheme), t_end=0.2, save_at=[0.2])\n"
+        "    print(hashlib.sha256(run.measures[-1].density.tobytes()).hexdigest())\n"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "NUMBA_NUM_THREADS": str(count)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for count in (1, 2)
+    }
+    assert len(printed) == 1 and len(printed.pop().split()) == 2
+
+
+def test_a_fixed_step_is_made_and_cut_where_it_must_be():
+    problem, grid = bumps(temperature=0.0), on_grid(50)
+    state, _ = evolve(problem, grid, GridFlow("muscl", step=0.01), 0.5)
+    assert (state.steps, state.rejected) == (50, 0)
+    state, measure = evolve(problem, grid, GridFlow("muscl", step=10.0), 10.0)
+    assert state.steps > 10 and measure.density.min() >= 0.0
+
+
+def test_three_parameters():
+    x = np.linspace(-1.0, 1.0, 6)
+    problem = mf.Problem(
+        mf.Neuron(1, activation="tanh"), mf.Dataset(x, np.sin(2 * x)), ridge=0.3, temperature=0.2
+    )
+    law = Gaussian(3, 0.0, 0.8)
+    grid = GridMeasure.from_density(law.density, (-6.0,) * 3, (6.0,) * 3, (24, 24, 26))
+    particles = law.sample(20_000, 0)
+    run = mf.simulate(problem, particles, Langevin(0.05), t_end=0.5, save_at=[0.5], seed=1)
+    for scheme in NOISY:
+        state, measure = evolve(problem, grid, GridFlow(scheme), 0.5)
+        assert state.energy < problem.energy(grid)
+        # Sampling, and cells of a width of half a standard deviation: h² / 12 and less.
+        np.testing.assert_allclose(
+            measure.covariance(), run.measures[-1].covariance(), atol=4 * np.sqrt(2 / 2e4) + 0.02
+        )
+
+
+# -- choices -------------------------------------------------------------------------------
+
+
+def test_auto_chooses_by_noise_and_cells():
+    grid = on_grid(100)
+    chosen = {t: GridFlow().resolved(bumps(temperature=t), grid).scheme for t in (0.0, 0.2, 1e-3)}
+    assert chosen == {0.0: "muscl", 0.2: "scharfetter-gummel", 1e-3: "strang"}
+    kept = GridFlow("implicit")
+    assert kept.resolved(bumps(), grid) is kept
+
+
+def test_runs_say_which_scheme_was_chosen():
+    run = mf.simulate(
+        bumps(temperature=1.0), on_grid(50), GridFlow(tolerance=1e-3), t_end=0.1, save_at=[0.1]
+    )
+    assert run.solver == GridFlow("scharfetter-gummel", tolerance=1e-3)
+    assert GridFlow(tolerance=1e-3).could_be(run.solver)
+    assert not GridFlow().could_be(run.solver)
+    assert not GridFlow("strang", tolerance=1e-3).could_be(run.solver)
+    assert not GridFlow().could_be(ParticleFlow())
+
+
+def test_solvers_come_back_from_dictionaries():
+    solver = GridFlow("strang", tolerance=1e-3, step=0.5)
+    assert solver_from_dict(solver.to_dict()) == solver
+
+
+@pytest.mark.parametrize("side", ["lower", "upper"])
+def test_mass_at_a_wall_is_reported_once(side):
+    shift = 0.5 if side == "upper" else -0.5
+    problem = bumps(dim=2)
+    grid = GridMeasure.from_density(
+        Gaussian(2, (0.0, shift), 0.4).density, (-4.0, -2.0), (4.0, 2.0), (30, 30)
+    )
+    solver = GridFlow("scharfetter-gummel")
+    state = solver.start(problem, grid, 0)
+    wall = f"the {side} wall b = {4 * shift:g} at t = 0.5, which disturbs the flow; use a wider box"
+    with pytest.warns(UserWarning, match=f"of the mass is next to {wall}"):
+        state, _ = solver.advance(problem, state, 0.5)
+    solver.advance(problem, state, 0.6)  # a second warning would be an error here
+
+
+def test_the_origin_of_lengths_is_no_wall():
+    problem = confined(0.3, 0.5, RadialVolume(0, 1.0))
+    grid = GridMeasure.from_density(lambda r: r[:, 0] * np.exp(-(r[:, 0] ** 2)), 0.0, 7.0, 100)
+    final(problem, grid, GridFlow("scharfetter-gummel"), 0.2)
+
+
+# -- placement -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.1])
+@pytest.mark.parametrize("law", [Gaussian(2, (0.5, 0.0), (0.8, 0.3)), Box(2, -1.0, (1.0, 2.0))])
+def test_the_box_holds_the_flow(temperature, law):
+    problem = bumps(temperature=temperature, dim=2)
+    grid = GridFlow().place(problem, law, 2500, 2.0, 0)
+    assert grid.shape == (50, 50)
+    assert grid.wall_mass().max() < 1e-9
+    measure = final(problem, grid, GridFlow().resolved(problem, grid), 2.0)
+    assert measure.wall_mass().max() < 1e-8
+    # Not much wider than needed: some mass is seen well outside the middle half.
+    inside = np.abs(grid.positions - 0.5 * (grid.lower + grid.upper)) < grid.spacing * 50 / 32
+    assert grid.weights[inside.all(axis=1)].sum() < 0.9
+
+
+def test_cells_of_each_dimension():
+    assert GridFlow().place(bumps(), Gaussian(1), None, 0.5, 0).shape == (400,)
+    assert GridFlow().place(bumps(dim=2), Gaussian(2), None, 0.5, 0).shape == (160, 160)
+
+
+def test_the_box_of_lengths_begins_at_zero():
+    problem = confined(0.3, 0.5, RadialVolume(0, 4.0))
+    grid = GridFlow().place(problem, Gaussian(1, 1.0, 0.5), 100, 0.5, 0)
+    assert grid.lower[0] == 0.0
+    # The law of the absolute value.
+    mean = 1.0 * (1 - 2 * ndtr(-2.0)) + 0.5 * np.sqrt(2 / np.pi) * np.exp(-2.0)
+    assert grid.mean()[0] == pytest.approx(mean, abs=1e-3)
+
+
+def test_kinked_neurons_are_placed_too():
+    problem = mf.Problem(
+        mf.Neuron(1, activation="relu", outer="fixed"), mf.Dataset([[0.0], [1.0]], [0.0, 1.0])
+    )
+    grid = GridFlow().place(problem, Gaussian(2), 900, 1.0, 0)
+    assert (grid.lower < -6.0).all() and (grid.upper > 6.0).all()
+
+
+# -- what is refused -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"scheme": "muscle"}, "unknown scheme 'muscle'; did you mean 'muscl'"),
+        ({"tolerance": 0.0}, "tolerance must be"),
+        ({"step": -1.0}, "step must be"),
+    ],
+)
+def test_bad_settings(settings, message):
+    with pytest.raises(InvalidInputError, match=message):
+        GridFlow(**settings)
+
+
+def test_what_a_grid_cannot_do():
+    grid = on_grid(50)
+    with pytest.raises(InvalidInputError, match="muscl has no noise, but the temperature is 0.1"):
+        GridFlow("muscl").start(bumps(), grid, 0)
+    with pytest.raises(InvalidInputError, match="choose a scheme first"):
+        GridFlow().start(bumps(), grid, 0)
+    with pytest.raises(InvalidInputError, match="evolves a GridMeasure; make one by"):
+        mf.simulate(bumps(), mf.ParticleMeasure([[0.0]]), GridFlow(), t_end=1.0)
+    wide = mf.Problem(mf.Neuron(2), mf.Dataset([[0.0, 1.0]], [0.0]))
+    with pytest.raises(InvalidInputError, match="at most 3 parameters, the neuron has 4"):
+        GridFlow().place(wide, Gaussian(4), None, 1.0, 0)
+    with pytest.raises(InvalidInputError, match="the law sphere has no density"):
+        GridFlow().place(bumps(dim=2), Sphere(2), None, 1.0, 0)
+    with pytest.raises(InvalidInputError, match="the law has 1 parameters, but the neuron has 2"):
+        GridFlow().place(bumps(dim=2), Gaussian(1), None, 1.0, 0)
+    with pytest.raises(InvalidInputError, match="not resolved by the 4 cells"):
+        GridFlow().place(bumps(), Gaussian(1), 4, 1.0, 0)
+
+
+def test_a_broken_density_ends_the_run():
+    problem, grid = bumps(), on_grid(50)
+    solver = GridFlow("scharfetter-gummel")
+    state = solver.start(problem, grid, 0)
+    broken = replace(state, density=np.full(50, np.nan), outputs=np.full((5, 1), np.nan))
+    with pytest.raises(DivergenceError, match="the step size fell below"):
+        solver.advance(problem, broken, 1.0)
