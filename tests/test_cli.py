@@ -231,7 +231,7 @@ BAD_CALLS = [
     (["compare", "relu-1d", "--out", "run.h5"], "exists already"),
     (["animate", "none.h5"], "there is no file none.h5"),
     (["animate", "text.h5"], "text.h5 is not a readable HDF5 file"),
-    (["animate", "run.h5", "--seconds", "0"], "seconds must be a positive number"),
+    (["animate", "run.h5", "--seconds", "0"], "seconds must be a positive finite number"),
     (["animate", "run.h5", "--out", "run.avi"], "run.avi must end in .mp4, .gif, .html"),
     (["plot", "run.h5", "--out", "page.png"], "page.png exists already"),
     (["plot", "run.h5", "--out", "folder.png"], "folder.png is a folder"),
