@@ -21,6 +21,7 @@ from meanfield.options import (
     FigureOut,
     Force,
     MovieOut,
+    MovieSeconds,
     Particles,
     PictureOut,
     Quiet,
@@ -270,6 +271,7 @@ def check(
 def animate(
     path: RunFile,
     out: MovieOut = None,
+    seconds: MovieSeconds = 8.0,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
@@ -279,14 +281,15 @@ def animate(
 
     For example:
     $ meanfield animate run.h5
-    $ meanfield animate run.h5 --out run.gif
+    $ meanfield animate run.h5 --out run.gif --seconds 3
     """
     target = check_output(out or path.with_suffix(".mp4"), force, _MOVIES)
     trajectory = open_run(path)
     from meanfield.plotting.movie import animate as draw
 
     with running(None):
-        _announce(draw(trajectory, target, progress=not quiet, force=force), quiet)
+        movie = draw(trajectory, target, seconds=seconds, progress=not quiet, force=force)
+        _announce(movie, quiet)
 
 
 @app.command(cls=Verb)

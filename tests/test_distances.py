@@ -139,6 +139,14 @@ def test_sinkhorn_is_not_negative_and_symmetric(seed):
     assert distances.sinkhorn(mu, mu, 0.5) == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.parametrize("epsilon", [0.5, 2.0])
+def test_the_cost_of_a_measure_to_itself_is_that_between_equal_measures(epsilon):
+    mu = distances._atoms(cloud(1))
+    # Alternating updates stop at marginals that are right to 1e-9.
+    expected = distances._entropic_cost(mu, mu, epsilon)
+    assert distances._own_entropic_cost(mu, epsilon) == pytest.approx(expected, abs=1e-8)
+
+
 def test_coupling_bounds_the_distance():
     mu = cloud(0, particles=40)
     nu = ParticleMeasure(mu.positions + 0.1 * cloud(1, particles=40).positions, mu.weights)
