@@ -283,6 +283,9 @@ def animate(
     $ meanfield animate run.h5
     $ meanfield animate run.h5 --out run.gif --seconds 3
     """
+    from meanfield.checks import as_number
+
+    as_number("seconds", seconds, "positive")
     target = check_output(out or path.with_suffix(".mp4"), force, _MOVIES)
     trajectory = open_run(path)
     from meanfield.plotting.movie import animate as draw
