@@ -31,8 +31,7 @@ class TwoGaussiansRadial(Scenario):
     Neurons σ(w·x), data y = ±1, x | y ~ N(0, (1 + yΔ)² I_d) and an isotropic start: only
     the law of r = |w| moves, by the flow of a neuron with one parameter and the activation
     g(s) = E σ(s u_1), on the law of |x| (32 Gauss nodes in each class). Nothing is sampled
-    but the start, and that by a Sobol sequence; any dimension costs the same up to the sum
-    of about d/2 terms which is g.
+    but the start, and that by a Sobol sequence; any dimension costs the same.
 
     Conventions: R_paper = 2 R and t_paper = t / 2, as in ``two-gaussians``. In the paper's,
     with 800 neurons (figure 1, d = 40, Δ = 0.8, κ = 0.8):

@@ -15,6 +15,7 @@ from meanfield.checks import as_number
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.grids import GridMeasure
 from meanfield.measures import InitialLaw, Measure
+from meanfield.observers import Observer, OptimalityGap
 from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
 from meanfield.solver import settings_to_dict
@@ -130,6 +131,12 @@ class GridFlow:
             If a grid cannot serve, the law has no density, or the cells do not resolve it.
         """
         return place_grid(problem, law, particles, t_end, seed)
+
+    def observers(
+        self, problem: AnyProblem, law: InitialLaw, measure: Measure, seed: int
+    ) -> tuple[Observer, ...]:
+        """The certificate of a noisy run: how far its energy is from the least at most."""
+        return (OptimalityGap(),) if problem.temperature > 0.0 else ()
 
     def resolved(self, problem: AnyProblem, measure: Measure) -> GridFlow:
         """The same with the scheme that ``auto`` stands for on this problem and measure."""

@@ -7,16 +7,26 @@ import pytest
 
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import scenarios
-from meanfield.scenarios import Digits, Relu1D, Scenario, TeacherStudent, TwoGaussians
+from meanfield.scenarios import (
+    Digits,
+    Gibbs1D,
+    Relu1D,
+    Scenario,
+    TeacherStudent,
+    TwoGaussians,
+    TwoGaussiansRadial,
+)
 from meanfield.scenarios.scenario import choice, count, frame_times, parameter, within
 from meanfield.solver import solver_from_dict
 
-ALL = [Digits, Relu1D, TeacherStudent, TwoGaussians]
+ALL = [Digits, Gibbs1D, Relu1D, TeacherStudent, TwoGaussians, TwoGaussiansRadial]
 SMALL = {
     "digits": {},
+    "gibbs-1d": {},
     "relu-1d": {"points": 10},
     "teacher-student": {"points": 20, "test_points": 10},
     "two-gaussians": {"points": 20, "dim": 5},
+    "two-gaussians-radial": {"nodes": 6, "dim": 5},
 }
 each = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
 
@@ -71,7 +81,6 @@ def test_a_tiny_run_works_with_every_solver(scenario):
         ({"t_end": 0.0}, "t_end must be a positive finite number, got 0.0"),
         ({"frames": 1}, "frames must be an integer >= 2, got 1"),
         ({"step": -0.1}, "step must be a positive finite number, got -0.1"),
-        ({"batch_size": 0}, "batch_size must be an integer >= 1, got 0"),
     ],
 )
 def test_mistakes_are_named(scenario, wrong, message):
@@ -103,3 +112,9 @@ def test_a_scenario_of_ones_own_needs_fields_and_build_only():
     assert "particles : int, default 3" in Own.__doc__
     with pytest.raises(NotImplementedError, match="the scenario own does not say how to build"):
         Own().build()
+
+
+@pytest.mark.parametrize("scenario", [Digits, Relu1D, TeacherStudent, TwoGaussians])
+def test_a_batch_has_points(scenario):
+    with pytest.raises(InvalidInputError, match="batch_size must be an integer >= 1, got 0"):
+        scenario(batch_size=0)
