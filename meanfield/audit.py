@@ -183,7 +183,7 @@ def difference(problem: AnyProblem, mu: Measure, nu: Measure) -> Difference:
 
     Examples
     --------
-    >>> from meanfield import Dataset, Neuron
+    >>> from meanfield import Dataset, Neuron, Problem
     >>> problem = Problem(Neuron(1, outer="fixed", bias=False), Dataset([[1.0]], [0.0]))
     >>> one, other = ParticleMeasure([[0.0]]), ParticleMeasure([[3.0]])
     >>> apart = difference(problem, one, other)
@@ -203,11 +203,13 @@ def difference(problem: AnyProblem, mu: Measure, nu: Measure) -> Difference:
 
 def _answer(experiment: Experiment, name: str, seed: int) -> Answer:
     """A run, and its error by runs of half the resolution."""
+    solver = experiment.solver(name)
+    if solver.name == "online-sgd":
+        raise InvalidInputError("it learns fresh data of the law, the others the sample at hand")
     begun = time.perf_counter()
     run = _last(experiment, name, seed, None)
     seconds = time.perf_counter() - begun
     measure = run.measures[-1]
-    solver = experiment.solver(name)
     placed = hasattr(solver, "place")
     if placed and isinstance(measure, ParticleMeasure):
         error = _coarser_difference(experiment, run, seed)

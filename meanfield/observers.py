@@ -9,7 +9,7 @@ from meanfield.datasets import Dataset
 from meanfield.measures import Measure
 from meanfield.problems import AnyProblem
 
-__all__ = ["Accuracy", "Frame", "Observer", "TestRisk"]
+__all__ = ["Accuracy", "Frame", "Observer", "OptimalityGap", "TestRisk"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,3 +86,20 @@ class Accuracy:
     def __call__(self, frame: Frame) -> float:
         """Accuracy of the frame's measure on the data."""
         return frame.problem.accuracy(frame.measure, self.data)
+
+
+@dataclass(frozen=True)
+class OptimalityGap:
+    """Record the certificate of `Problem.optimality_gap`, an upper bound of F(μ) − min F.
+
+    Parameters
+    ----------
+    name : str
+        Name of the recorded variable.
+    """
+
+    name: str = "optimality_gap"
+
+    def __call__(self, frame: Frame) -> float:
+        """Certificate of the frame's measure."""
+        return frame.problem.optimality_gap(frame.measure)

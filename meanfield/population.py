@@ -173,6 +173,19 @@ class PopulationProblem:
         energy = self.risk(measure) + self.penalty(measure)
         return energy + entropy_term(self.temperature, measure)
 
+    def optimality_gap(self, measure: Measure) -> float:
+        """Refused: the dual of a population risk is over functions, not over outputs at data.
+
+        Raises
+        ------
+        InvalidInputError
+            Always; the message names the alternative.
+        """
+        raise InvalidInputError(
+            "the optimality gap of a population risk is not available; use a Problem on a data "
+            "set drawn from the teacher, such as problem.sampled"
+        )
+
     def penalty(self, measure: Measure) -> float:
         """Penalty ∫ V dμ of the regularizer."""
         return self.sampled.penalty(measure)

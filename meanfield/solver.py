@@ -51,7 +51,7 @@ class Solver(Protocol[State]):
         is to choose. Without it, particles are drawn from the law.
     observers : method, optional
         ``observers(problem, law, measure, seed)`` gives the observers that estimate the error
-        of a run from that initial measure.
+        of a run from that initial measure, or its distance from the optimum.
     """
 
     name: ClassVar[str]

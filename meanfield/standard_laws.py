@@ -67,8 +67,11 @@ class StandardForm:
                 f"quadrature rules serve the laws gaussian, box and sphere, got {law!r}; use "
                 "particles that the law draws"
             )
-        full = np.broadcast_to(centre, law.dim), np.broadcast_to(widths, law.dim)
-        return cls(law.name, *(part.astype(np.float64) for part in full))
+        return cls(
+            law.name,
+            np.broadcast_to(centre, law.dim).astype(np.float64),
+            np.broadcast_to(widths, law.dim).astype(np.float64),
+        )
 
     @property
     def columns(self) -> IntArray:

@@ -9,6 +9,7 @@ from meanfield.errors import InvalidInputError
 from meanfield.experiment import scenarios
 from meanfield.scenarios import (
     Digits,
+    Gibbs1D,
     Relu1D,
     Scenario,
     TeacherStudent,
@@ -18,9 +19,10 @@ from meanfield.scenarios import (
 from meanfield.scenarios.scenario import choice, count, frame_times, parameter, within
 from meanfield.solver import solver_from_dict
 
-ALL = [Digits, Relu1D, TeacherStudent, TwoGaussians, TwoGaussiansRadial]
+ALL = [Digits, Gibbs1D, Relu1D, TeacherStudent, TwoGaussians, TwoGaussiansRadial]
 SMALL = {
     "digits": {},
+    "gibbs-1d": {},
     "relu-1d": {"points": 10},
     "teacher-student": {"points": 20, "test_points": 10},
     "two-gaussians": {"points": 20, "dim": 5},
@@ -90,7 +92,6 @@ def test_mistakes_are_named(scenario, wrong, message):
     ("wrong", "message"),
     [
         ({"step": -0.1}, "step must be a positive finite number, got -0.1"),
-        ({"batch_size": 0}, "batch_size must be an integer >= 1, got 0"),
     ],
 )
 def test_mistakes_of_gradient_steps_are_named(scenario, wrong, message):
@@ -122,3 +123,9 @@ def test_a_scenario_of_ones_own_needs_fields_and_build_only():
     assert "particles : int, default 3" in Own.__doc__
     with pytest.raises(NotImplementedError, match="the scenario own does not say how to build"):
         Own().build()
+
+
+@pytest.mark.parametrize("scenario", [Digits, Relu1D, TeacherStudent, TwoGaussians])
+def test_a_batch_has_points(scenario):
+    with pytest.raises(InvalidInputError, match="batch_size must be an integer >= 1, got 0"):
+        scenario(batch_size=0)
