@@ -80,10 +80,21 @@ def test_a_tiny_run_works_with_every_solver(scenario):
         ({"particles": 2.5}, "particles must be an integer >= 1, got 2.5"),
         ({"t_end": 0.0}, "t_end must be a positive finite number, got 0.0"),
         ({"frames": 1}, "frames must be an integer >= 2, got 1"),
-        ({"step": -0.1}, "step must be a positive finite number, got -0.1"),
     ],
 )
 def test_mistakes_are_named(scenario, wrong, message):
+    with pytest.raises(InvalidInputError, match=message):
+        scenario(**wrong)
+
+
+@pytest.mark.parametrize("scenario", [one for one in ALL if hasattr(one, "batch_size")])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"step": -0.1}, "step must be a positive finite number, got -0.1"),
+    ],
+)
+def test_mistakes_of_gradient_steps_are_named(scenario, wrong, message):
     with pytest.raises(InvalidInputError, match=message):
         scenario(**wrong)
 
