@@ -27,7 +27,7 @@ demo: install  ## run the main job: train on real digits, compare widths, make a
 	@$(BIN)/python -m meanfield.summary demo/digits.h5 demo/study.h5 demo/digits.mp4
 
 test: install  ## run the tests and the examples in docstrings
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 lint: install  ## style, and which layer may import which
 	$(BIN)/ruff check .

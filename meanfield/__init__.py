@@ -14,7 +14,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from meanfield import activations, distances, distributions, losses, observers, plotting
+    from meanfield import (
+        activations,
+        distances,
+        distributions,
+        losses,
+        observers,
+        plotting,
+        reductions,
+    )
     from meanfield.activation import Activation
     from meanfield.compare import compare
     from meanfield.datasets import Dataset
@@ -34,11 +42,15 @@ if TYPE_CHECKING:
     from meanfield.population import PopulationProblem
     from meanfield.problem import Problem
     from meanfield.quadrature import quadrature
+    from meanfield.radial_laws import RadialGaussian
+    from meanfield.reduced import ReducedProblem
+    from meanfield.reductions import Reduction
     from meanfield.regularizers import Ridge
     from meanfield.relaxation import DecayRate, decay_rate
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
     from meanfield.trajectory import Trajectory, open
+    from meanfield.volumes import RadialVolume
 
 __version__ = "0.1.0"
 
@@ -60,6 +72,10 @@ _HOMES = {
     "ParticleMeasure": "meanfield.measures",
     "PopulationProblem": "meanfield.population",
     "Problem": "meanfield.problem",
+    "RadialGaussian": "meanfield.radial_laws",
+    "RadialVolume": "meanfield.volumes",
+    "ReducedProblem": "meanfield.reduced",
+    "Reduction": "meanfield.reductions",
     "Ridge": "meanfield.regularizers",
     "Sphere": "meanfield.measures",
     "Study": "meanfield.study",
@@ -74,7 +90,15 @@ _HOMES = {
     "resume": "meanfield.simulate",
     "simulate": "meanfield.simulate",
 }
-_MODULES = ("activations", "distances", "distributions", "losses", "observers", "plotting")
+_MODULES = (
+    "activations",
+    "distances",
+    "distributions",
+    "losses",
+    "observers",
+    "plotting",
+    "reductions",
+)
 
 __all__ = [
     "Activation",
@@ -94,6 +118,10 @@ __all__ = [
     "ParticleMeasure",
     "PopulationProblem",
     "Problem",
+    "RadialGaussian",
+    "RadialVolume",
+    "ReducedProblem",
+    "Reduction",
     "Ridge",
     "Sphere",
     "Study",
@@ -111,6 +139,7 @@ __all__ = [
     "plot",
     "plotting",
     "quadrature",
+    "reductions",
     "resume",
     "simulate",
 ]

@@ -21,6 +21,7 @@ from meanfield.options import (
     FigureOut,
     Force,
     MovieOut,
+    MovieSeconds,
     Particles,
     PictureOut,
     Quiet,
@@ -233,10 +234,44 @@ def compare(
         report.rows(console, [("written to", " and ".join(written))])
 
 
+@app.command(cls=WorkingVerb)
+def check(
+    source: Source,
+    particles: Particles = None,
+    t_end: End = None,
+    seed: Seed = 0,
+    settings: Settings = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run all solvers that apply on one problem and compare what they find.
+
+    Each is run at half its resolution too, which tells the error to expect. Exit
+    status 1 if two solvers differ by more than their errors explain.
+
+    For example:
+    $ meanfield check gibbs-1d
+    $ meanfield check relu-1d --t-end 2 --particles 2000
+    """
+    from meanfield.source import named_experiment
+
+    experiment = named_experiment(source, settings, {"t_end": t_end}).build()
+    from meanfield.audit import audit
+
+    with running(None):
+        found = audit(experiment, particles=particles, seed=seed)
+    if not quiet:
+        from meanfield import report
+
+        report.audit_tables(report.output(), found)
+    if found.disagreements:
+        raise MeanfieldError("; ".join(found.disagreements))
+
+
 @app.command(cls=Verb)
 def animate(
     path: RunFile,
     out: MovieOut = None,
+    seconds: MovieSeconds = 8.0,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
@@ -246,14 +281,18 @@ def animate(
 
     For example:
     $ meanfield animate run.h5
-    $ meanfield animate run.h5 --out run.gif
+    $ meanfield animate run.h5 --out run.gif --seconds 3
     """
+    from meanfield.checks import as_number
+
+    as_number("seconds", seconds, "positive")
     target = check_output(out or path.with_suffix(".mp4"), force, _MOVIES)
     trajectory = open_run(path)
     from meanfield.plotting.movie import animate as draw
 
     with running(None):
-        _announce(draw(trajectory, target, progress=not quiet, force=force), quiet)
+        movie = draw(trajectory, target, seconds=seconds, progress=not quiet, force=force)
+        _announce(movie, quiet)
 
 
 @app.command(cls=Verb)

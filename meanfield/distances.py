@@ -40,6 +40,7 @@ __all__ = [
 # Exact transport holds a cost matrix of 8 bytes a pair: 200 MB at this size.
 _MOST_PAIRS = 5000 * 5000
 _MOST_ITERATIONS = 10_000_000
+_MOST_SWEEPS = 20_000
 _BLOCK = 1024
 # Atoms for each cell of a grid on the line.
 _LINE_POINTS = 16
@@ -258,7 +259,7 @@ def sinkhorn(mu: Measure, nu: Measure, regularization: float | None = None) -> f
         regularization = 0.05 * float(first[1] @ cost @ second[1]) or 1.0
     epsilon = as_number("regularization", regularization, "positive")
     cross = _entropic_cost(first, second, epsilon)
-    own = _entropic_cost(first, first, epsilon) + _entropic_cost(second, second, epsilon)
+    own = _own_entropic_cost(first, epsilon) + _own_entropic_cost(second, epsilon)
     return cross - 0.5 * own
 
 
@@ -346,7 +347,7 @@ def _transport_library() -> Any:
 
 def _check_pair(mu: Measure, nu: Measure) -> None:
     for measure in (mu, nu):
-        require_measure("both sides of a distance", measure)
+        require_measure("each side of a distance", measure)
     if mu.dim != nu.dim:
         raise InvalidInputError(
             f"the measures must have the same dimension, got {mu.dim} and {nu.dim}"
@@ -410,12 +411,36 @@ def _entropic_cost(
     (x, a), (y, b) = first, second
     cost = ot.dist(x, y)
     _, log = ot.bregman.sinkhorn_log(
-        a, b, cost, epsilon, numItermax=20_000, stopThr=1e-9, log=True, warn=False
+        a, b, cost, epsilon, numItermax=_MOST_SWEEPS, stopThr=1e-9, log=True, warn=False
     )
     if not log["err"] or not log["err"][-1] <= 1e-6:
-        raise MeanfieldError(
-            f"sinkhorn did not converge at regularization {epsilon:g}; use a larger one"
-        )
+        raise _no_convergence(epsilon)
     # POT's potentials contain log a and log b, which belong to the reference measure.
     f, g = epsilon * (log["log_u"] - np.log(a)), epsilon * (log["log_v"] - np.log(b))
     return float(a @ f + b @ g)
+
+
+def _own_entropic_cost(measure: tuple[Float64Array, Float64Array], epsilon: float) -> float:
+    """OT_ε(μ, μ), whose two potentials are equal.
+
+    Averages of the potential and its update converge in tens of steps where alternating
+    updates take thousands (Feydy et al. 2019).
+    """
+    from scipy.special import logsumexp
+
+    points, masses = measure
+    exponents = np.log(masses) - _transport_library().dist(points, points) / epsilon
+    potential = np.zeros(len(masses))
+    for _ in range(_MOST_SWEEPS):
+        update = -logsumexp(exponents + potential, axis=1)
+        if np.abs(update - potential).max() <= 1e-9:
+            # One marginal of this pair is exact, so that the dual has no further term.
+            return float(epsilon * (masses @ (potential + update)))
+        potential = 0.5 * (potential + update)
+    raise _no_convergence(epsilon)
+
+
+def _no_convergence(epsilon: float) -> MeanfieldError:
+    return MeanfieldError(
+        f"sinkhorn did not converge at regularization {epsilon:g}; use a larger one"
+    )

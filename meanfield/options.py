@@ -20,6 +20,7 @@ __all__ = [
     "FigureOut",
     "Force",
     "MovieOut",
+    "MovieSeconds",
     "Particles",
     "PictureOut",
     "Quiet",
@@ -135,6 +136,9 @@ FigureOut = Annotated[
 MovieOut = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Movie: .mp4 (default), .gif or .html."),
+]
+MovieSeconds = Annotated[
+    float, typer.Option("--seconds", metavar="S", help="How long it plays, without its ends.")
 ]
 PictureOut = Annotated[
     Path | None,

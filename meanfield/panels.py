@@ -64,8 +64,7 @@ class Panels:
     @classmethod
     def through(cls, form: StandardForm, measure: ParticleMeasure) -> Panels:
         """Panels of which a measure of nodes may be the one, up to rounding."""
-        column = form.columns[0]
-        labels = (measure.positions[:, column] - form.centre[column]) / form.widths[column]
+        labels = form.labels(measure.positions)[:, 0]
         first, last = labels[::PANEL_NODES], labels[PANEL_NODES - 1 :: PANEL_NODES]
         middle, half = (first + last) / 2.0, (last - first) / 2.0 / _gauss(PANEL_NODES)[0][-1]
         return cls(form, np.append(middle - half, middle[-1] + half[-1]))

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from meanfield.checks import as_count
 from meanfield.errors import InvalidInputError
 from meanfield.measures import InitialLaw, ParticleMeasure
 from meanfield.rules import rules
 from meanfield.standard_laws import StandardForm
 
-__all__ = ["coarser", "quadrature", "rules_for"]
+__all__ = ["QuadratureNodes", "coarser", "quadrature", "rules_for"]
 
 
-def quadrature(law: InitialLaw, rule: str, nodes: int, seed: int = 0) -> ParticleMeasure:
+@dataclass(frozen=True, eq=False, repr=False)
+class QuadratureNodes(ParticleMeasure):
+    """A measure of weighted nodes which knows by what rule they were chosen.
+
+    Attributes
+    ----------
+    rule : str
+        Name of the rule.
+    """
+
+    rule: str = ""
+
+    def __repr__(self) -> str:
+        return f"QuadratureNodes({len(self)} nodes of the rule {self.rule}, {self.dim} dimensions)"
+
+
+def quadrature(law: InitialLaw, rule: str, nodes: int, seed: int = 0) -> QuadratureNodes:
     """Weighted nodes that stand for a law in integrals, ∫ g dμ_0 ≈ Σ_i m_i g(θ_i).
 
     Moved by the flow they keep their masses, and give the mean-field limit to the accuracy
@@ -47,7 +65,8 @@ def quadrature(law: InitialLaw, rule: str, nodes: int, seed: int = 0) -> Particl
 
     Returns
     -------
-    ParticleMeasure
+    QuadratureNodes
+        A `ParticleMeasure`.
 
     Raises
     ------
@@ -64,8 +83,10 @@ def quadrature(law: InitialLaw, rule: str, nodes: int, seed: int = 0) -> Particl
     >>> import numpy as np
     >>> from meanfield.measures import Gaussian
     >>> nodes = quadrature(Gaussian(2, std=(1.0, 0.0)), "trapezoid", 50)
-    >>> len(nodes), np.allclose(nodes.covariance(), [[1.0, 0.0], [0.0, 0.0]], atol=1e-10)
-    (50, True)
+    >>> nodes
+    QuadratureNodes(50 nodes of the rule trapezoid, 2 dimensions)
+    >>> np.allclose(nodes.covariance(), [[1.0, 0.0], [0.0, 0.0]], atol=1e-10)
+    True
     """
     chosen, form = rules[rule], StandardForm.of(law)
     as_count("nodes", nodes)
@@ -80,8 +101,9 @@ def quadrature(law: InitialLaw, rule: str, nodes: int, seed: int = 0) -> Particl
             f"got {nodes}; use more, or sobol"
         )
     if form.dimensions == 0:
-        return ParticleMeasure(form.centre[None, :])
-    return chosen.build(form, nodes, seed)
+        return QuadratureNodes(form.centre[None, :], rule=rule)
+    measure = chosen.build(form, nodes, seed)
+    return QuadratureNodes(measure.positions, measure.weights, rule)
 
 
 def rules_for(law: InitialLaw) -> tuple[str, ...]:

@@ -13,7 +13,31 @@ from meanfield.measures import ParticleMeasure, Sampling, check_draw, equal_mass
 from meanfield.streams import draw, normals
 from meanfield.typing import Float64Array
 
-__all__ = ["RadialGaussian"]
+__all__ = ["RadialGaussian", "length_of_normal", "normal_of_length"]
+
+
+def length_of_normal(freedom: int, z: Float64Array) -> Float64Array:
+    """Length |G|, G ~ N(0, I_m), as the increasing function of a standard normal number.
+
+    Examples
+    --------
+    >>> round(float(length_of_normal(2, np.array(0.0))) ** 2, 12)  # the median: 2 log 2
+    1.38629436112
+    """
+    from scipy.special import gammainccinv, gammaincinv, ndtr
+
+    half = 0.5 * freedom
+    below, above = gammaincinv(half, ndtr(z)), gammainccinv(half, ndtr(-z))
+    return np.asarray(np.sqrt(2.0 * np.where(z < 0.0, below, above)))
+
+
+def normal_of_length(freedom: int, length: Float64Array) -> Float64Array:
+    """The inverse of `length_of_normal`."""
+    from scipy.special import gammainc, gammaincc, ndtri
+
+    half, squares = 0.5 * freedom, 0.5 * np.square(length)
+    below, above = gammainc(half, squares), gammaincc(half, squares)
+    return np.asarray(np.where(below < 0.5, ndtri(below), -ndtri(above)))
 
 
 @dataclass(frozen=True)
@@ -77,11 +101,11 @@ class RadialGaussian:
         self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
     ) -> ParticleMeasure:
         """Draw particles; see `meanfield.measures.InitialLaw.sample`."""
-        from scipy.special import ndtr
 
         def place(rows: Float64Array) -> Float64Array:
             positions = np.asarray(self.mean + np.asarray(self.std) * rows)
-            positions[:, self.column] = self.quantile(ndtr(rows[:, self.column]))
+            lengths = length_of_normal(self.freedom, rows[:, self.column])
+            positions[:, self.column] = np.asarray(self.std)[self.column] * lengths
             return positions
 
         dtype = check_draw(particles, seed, sampling, dtype)

@@ -18,10 +18,12 @@ from meanfield.assignments import parameters_of
 from meanfield.progress import duration
 
 if TYPE_CHECKING:
+    from meanfield.audit import Audit
     from meanfield.trajectory import Trajectory
     from meanfield.warmup import Warmth
 
 __all__ = [
+    "audit_tables",
     "catalogue",
     "output",
     "prose",
@@ -105,6 +107,39 @@ def run_summary(run: Trajectory, path: Path, seconds: float) -> list[tuple[str, 
         ("written to", str(path)),
         ("next", f"meanfield plot {path}  or  meanfield animate {path}"),
     ]
+
+
+def audit_tables(console: Console, audit: Audit) -> None:
+    """Print what each solver found, how far each two differ, and what was not run."""
+    titles = {
+        "risk": "risk",
+        "outputs": "outputs",
+        "wasserstein": "W₂",
+        "mean": "mean",
+        "covariance": "covariance",
+    }
+    table = _table("solver", "at the end", "risk", "± expected", "outputs ±", "seconds")
+    for name, answer in audit.answers.items():
+        table.add_row(
+            Text(name, style="bold cyan"),
+            repr(answer.measure),
+            f"{answer.risk:.8g}",
+            f"{answer.error.risk:.1e}",
+            f"{answer.error.outputs:.1e}",
+            f"{answer.seconds:.3g}",
+        )
+    console.print(table)
+    console.print()
+    table = _table("difference (allowed)", *titles.values(), "")
+    for first, second, found, allowed in audit.pairs():
+        cells = [f"{getattr(found, n):.1e} ({getattr(allowed, n):.1e})" for n in titles]
+        agree = all(getattr(found, n) <= getattr(allowed, n) for n in titles)
+        verdict = Text("agree", style="green") if agree else Text("differ", style="bold red")
+        table.add_row(Text(f"{first}, {second}", style="bold cyan"), *cells, verdict)
+    console.print(table)
+    if audit.refusals:
+        console.print()
+        rows(console, [(f"not {name}", reason) for name, reason in audit.refusals.items()])
 
 
 def warmup_summary(warmth: Warmth) -> list[tuple[str, str]]:

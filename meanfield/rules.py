@@ -80,7 +80,7 @@ class Combinations:
 
     def least(self, dimensions: int) -> int:
         """Two nodes a parameter."""
-        return 2**dimensions
+        return int(2**dimensions)
 
     def build(self, form: StandardForm, nodes: int, seed: int) -> ParticleMeasure:
         """At most that many nodes; nothing is random."""

@@ -8,7 +8,8 @@ import numpy as np
 
 from meanfield.errors import InvalidInputError
 from meanfield.measures import Box, Gaussian, InitialLaw, Sphere
-from meanfield.typing import Float64Array, IntArray
+from meanfield.radial_laws import RadialGaussian, length_of_normal, normal_of_length
+from meanfield.typing import Float64Array, FloatArray, IntArray
 
 __all__ = ["StandardForm"]
 
@@ -25,6 +26,9 @@ class StandardForm:
     name : str
         Name of the law.
     centre, widths : (p,) arrays
+    length : (int, int) or None
+        Column and freedom m of a parameter which is width · |G| with G ~ N(0, I_m), as a
+        function of its z.
 
     Examples
     --------
@@ -36,6 +40,7 @@ class StandardForm:
     name: str
     centre: Float64Array
     widths: Float64Array
+    length: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, law: InitialLaw) -> StandardForm:
@@ -44,8 +49,12 @@ class StandardForm:
         Raises
         ------
         InvalidInputError
-            If the law is none of `Gaussian`, `Box` and `Sphere`.
+            If the law is none of `Gaussian`, `RadialGaussian`, `Box` and `Sphere`.
         """
+        if isinstance(law, RadialGaussian):
+            centre, widths = np.array(law.mean), np.array(law.std)
+            centre[law.column] = 0.0
+            return cls(Gaussian.name, centre, widths, (law.column, law.freedom))
         if isinstance(law, Gaussian):
             centre, widths = np.asarray(law.mean), np.asarray(law.std)
         elif isinstance(law, Box):
@@ -58,8 +67,11 @@ class StandardForm:
                 f"quadrature rules serve the laws gaussian, box and sphere, got {law!r}; use "
                 "particles that the law draws"
             )
-        full = np.broadcast_to(centre, law.dim), np.broadcast_to(widths, law.dim)
-        return cls(law.name, *(part.astype(np.float64) for part in full))
+        return cls(
+            law.name,
+            np.broadcast_to(centre, law.dim).astype(np.float64),
+            np.broadcast_to(widths, law.dim).astype(np.float64),
+        )
 
     @property
     def columns(self) -> IntArray:
@@ -75,7 +87,22 @@ class StandardForm:
         """Parameters θ (M, p) of points z (M, q) of the standard law."""
         positions = np.tile(self.centre, (len(points), 1))
         positions[:, self.columns] += self.widths[self.columns] * points
+        if self.length is not None:
+            column, freedom = self.length
+            z = positions[:, column] / self.widths[column]
+            positions[:, column] = self.widths[column] * length_of_normal(freedom, z)
         return positions
+
+    def labels(self, positions: FloatArray) -> Float64Array:
+        """Points z (M, q) of the standard law at parameters θ (M, p): the inverse."""
+        scaled = (positions[:, self.columns] - self.centre[self.columns]) / self.widths[
+            self.columns
+        ]
+        if self.length is not None:
+            column, freedom = self.length
+            where = np.searchsorted(self.columns, column)
+            scaled[:, where] = normal_of_length(freedom, scaled[:, where])
+        return np.asarray(scaled, dtype=np.float64)
 
     def __str__(self) -> str:
         plural = "" if self.dimensions == 1 else "s"

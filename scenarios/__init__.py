@@ -6,5 +6,14 @@ from meanfield.scenarios.relu_1d import Relu1D
 from meanfield.scenarios.scenario import Scenario
 from meanfield.scenarios.teacher_student import TeacherStudent
 from meanfield.scenarios.two_gaussians import TwoGaussians
+from meanfield.scenarios.two_gaussians_radial import TwoGaussiansRadial
 
-__all__ = ["Digits", "Gibbs1D", "Relu1D", "Scenario", "TeacherStudent", "TwoGaussians"]
+__all__ = [
+    "Digits",
+    "Gibbs1D",
+    "Relu1D",
+    "Scenario",
+    "TeacherStudent",
+    "TwoGaussians",
+    "TwoGaussiansRadial",
+]

@@ -15,6 +15,7 @@ from meanfield.neurons import Neuron
 from meanfield.reductions import radial
 from meanfield.scenarios.scenario import Scenario, choice, count, number, parameter, within
 from meanfield.solvers.particle_flow import ParticleFlow
+from meanfield.solvers.quadrature_flow import QuadratureFlow
 
 __all__ = ["TwoGaussiansRadial"]
 
@@ -31,8 +32,7 @@ class TwoGaussiansRadial(Scenario):
     Neurons σ(w·x), data y = ±1, x | y ~ N(0, (1 + yΔ)² I_d) and an isotropic start: only
     the law of r = |w| moves, by the flow of a neuron with one parameter and the activation
     g(s) = E σ(s u_1), on the law of |x| (32 Gauss nodes in each class). Nothing is sampled
-    but the start, and that by a Sobol sequence; any dimension costs the same up to the sum
-    of about d/2 terms which is g.
+    but the start, and that by a Sobol sequence; any dimension costs the same.
 
     Conventions: R_paper = 2 R and t_paper = t / 2, as in ``two-gaussians``. In the paper's,
     with 800 neurons (figure 1, d = 40, Δ = 0.8, κ = 0.8):
@@ -80,7 +80,7 @@ class TwoGaussiansRadial(Scenario):
     nodes: int = parameter(32, "quadrature nodes for |x| in each class", count())
 
     def build(self) -> Experiment:
-        """Experiment with these parameters; the particle flow is its solver."""
+        """Experiment with these parameters; the particle flow is the default solver."""
         neuron = Neuron(
             self.dim, activation=_ACTIVATIONS[self.activation], outer="fixed", bias=False
         )
@@ -89,6 +89,7 @@ class TwoGaussiansRadial(Scenario):
             flow = ParticleFlow(rtol=1e-4, atol=1e-6)
         else:
             flow = ParticleFlow(method="heun", step=0.01)
+        nodes = QuadratureFlow()
         later = np.geomspace(1e-3 * self.t_end, self.t_end, self.frames - 1)
         later[-1] = self.t_end
         return Experiment(
@@ -97,7 +98,7 @@ class TwoGaussiansRadial(Scenario):
             initial=reduction.law(Gaussian(self.dim, std=self.init_std / np.sqrt(self.dim))),
             particles=self.particles,
             save_at=np.concatenate([[0.0], later]),
-            solvers={flow.name: flow},
+            solvers={flow.name: flow, nodes.name: nodes},
             sampling="sobol",
             summary=self.summary,
         )

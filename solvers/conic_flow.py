@@ -13,7 +13,7 @@ from meanfield.measures import ParticleMeasure
 from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
-from meanfield.typing import Float64Array, FloatArray
+from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["ConicFlow", "ConicState"]
 
@@ -185,8 +185,9 @@ def _moved(
 def _lifted(state: ConicState) -> ParticleMeasure:
     """Ordinary particles (s R, R u)."""
     lengths = np.exp(0.5 * state.logarithms)[:, None]
-    positions = np.hstack([state.signs[:, None], state.directions]) * lengths
-    return ParticleMeasure(positions.astype(state.directions.dtype), state.masses)
+    units = np.hstack([state.signs[:, None], state.directions])
+    positions: Array = (units * lengths).astype(state.directions.dtype)
+    return ParticleMeasure(positions, state.masses)
 
 
 def _require_homogeneous(problem: AnyProblem) -> None:

@@ -12,22 +12,23 @@ import numpy as np
 
 from meanfield.cells import require_cells
 from meanfield.checks import as_number
-from meanfield.errors import DivergenceError, InvalidInputError, unknown_name
+from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.grids import GridMeasure
 from meanfield.measures import InitialLaw, Measure
 from meanfield.observers import Observer, OptimalityGap
 from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
 from meanfield.solver import settings_to_dict
-from meanfield.solvers.grid_field import Attempt, GridField, GridScheme
+from meanfield.solvers.grid_field import GridField, GridScheme
 from meanfield.solvers.grid_placement import place_grid
+from meanfield.solvers.grid_steps import GridState, GridSteps
 from meanfield.solvers.implicit_flow import Implicit
 from meanfield.solvers.muscl import Muscl
 from meanfield.solvers.scharfetter_gummel import ScharfetterGummel
 from meanfield.solvers.strang import Strang
 from meanfield.typing import Float64Array
 
-__all__ = ["GridFlow", "GridState"]
+__all__ = ["GridFlow"]
 
 _SCHEMES: dict[str, Callable[[GridField], GridScheme]] = {
     "muscl": Muscl,
@@ -37,50 +38,11 @@ _SCHEMES: dict[str, Callable[[GridField], GridScheme]] = {
 }
 _AUTO = "auto"
 
-# The free energy may rise by so much, relative to 1 + its size: rounding of long sums.
-_ROUNDING = 1e-12
 # Largest change of Ψ/τ over a cell up to which Scharfetter and Gummel are of second order,
 # and the share of the mass that may lie where it is larger.
 _PECLET, _ASIDE = 2.0, 1e-2
 # Mass in the outer layers of cells from which on the wall disturbs the flow.
 _WALL = 1e-6
-# Share of the longest step of a scheme that is made, as the next one may be shorter.
-_MARGIN = 0.9
-
-
-@dataclass(frozen=True, eq=False)
-class GridState:
-    """The density after the last step that was made, and how to make the next.
-
-    Attributes
-    ----------
-    density : array of p axes
-    lower, upper : (p,) arrays
-        Corners of the box.
-    outputs : (n, k) array
-        Outputs of the density at the data.
-    energy : float
-        Its free energy.
-    time : float
-    next_step, last_error : float
-        Memory of the step-size controller.
-    steps, rejected : int
-        Counts of accepted and rejected steps.
-    warned : int
-        Whether mass at a wall was reported, 0 or 1.
-    """
-
-    density: Float64Array
-    lower: Float64Array
-    upper: Float64Array
-    outputs: Float64Array
-    energy: float
-    time: float
-    next_step: float
-    last_error: float
-    steps: int
-    rejected: int
-    warned: int
 
 
 @dataclass(frozen=True)
@@ -120,7 +82,9 @@ class GridFlow:
     Notes
     -----
     Measures between two steps are reached by a shorter step from the last, which is then
-    forgotten: how often one asks never changes the sequence of steps.
+    forgotten: how often one asks never changes the sequence of steps. Where such a step
+    would come to a lower energy than the whole one, the end of the whole one is shown, so
+    that energies of what is shown never rise either.
 
     Examples
     --------
@@ -178,11 +142,14 @@ class GridFlow:
         """The same with the scheme that ``auto`` stands for on this problem and measure."""
         if self.scheme != _AUTO:
             return self
+        sound, grid = _checked(problem, measure)
         if problem.temperature == 0.0:
             return replace(self, scheme="muscl")
-        field = GridField(*_checked(problem, measure))
-        peclet = _peclet(field, np.array(_checked(problem, measure)[1].density))
-        return replace(self, scheme="scharfetter-gummel" if peclet <= _PECLET else "strang")
+        field = GridField(sound, grid)
+        steep = _peclet(field, np.array(grid.density)) > _PECLET
+        chosen = replace(self, scheme="strang" if steep else "scharfetter-gummel")
+        chosen._keep(problem, grid, field)
+        return chosen
 
     def could_be(self, other: Any) -> bool:
         """Whether `other` is this solver, or what ``auto`` has become."""
@@ -205,22 +172,7 @@ class GridFlow:
                 f"the scheme muscl has no noise, but the temperature is {problem.temperature:g}; "
                 "use scharfetter-gummel, strang, implicit or auto"
             )
-        field, scheme = self._made(problem, grid.density, grid.lower, grid.upper)
-        density = np.array(grid.density)
-        outputs = field.outputs(density)
-        return GridState(
-            density=density,
-            lower=np.array(grid.lower),
-            upper=np.array(grid.upper),
-            outputs=outputs,
-            energy=field.energy(density, outputs),
-            time=0.0,
-            next_step=scheme.first_step(outputs) if self.step is None else self.step,
-            last_error=1.0,
-            steps=0,
-            rejected=0,
-            warned=0,
-        )
+        return self._steps(problem, grid).start(grid)
 
     def advance(
         self, problem: AnyProblem, state: GridState, t: float
@@ -237,84 +189,35 @@ class GridFlow:
         UserWarning
             Once, if mass has come to a wall.
         """
-        field, scheme = self._made(problem, state.density, state.lower, state.upper)
-        end = t * (1.0 + 1e-13)
-        while state.time + state.next_step <= end:
-            state = self._step(field, scheme, state, state.next_step)
-        shown = state
-        while shown.time < t * (1.0 - 1e-13):
-            shown = self._step(field, scheme, shown, min(shown.next_step, t - shown.time))
+        grid = GridMeasure.trusted(state.density, state.lower, state.upper)
+        state, shown = self._steps(problem, grid).reach(state, t)
         measure = GridMeasure.trusted(shown.density.copy(), state.lower, state.upper)
         if not state.warned and _warn_of_walls(problem, measure, t):
             state = replace(state, warned=1)
         return state, measure
 
-    def _step(
-        self, field: GridField, scheme: GridScheme, state: GridState, length: float
-    ) -> GridState:
-        """One attempt at a step."""
-        attempt = scheme.step(state.density, state.outputs, length)
-        error = self._error(field, attempt) if length <= attempt.longest else np.inf
-        following = self._following(state, attempt, length, error)
-        if error <= 1.0:
-            energy = field.energy(attempt.density, attempt.outputs)
-            if energy <= state.energy + _ROUNDING * (1.0 + abs(state.energy)):
-                return replace(
-                    state,
-                    density=attempt.density,
-                    outputs=attempt.outputs,
-                    energy=energy,
-                    time=state.time + length,
-                    next_step=following,
-                    last_error=max(error, 1e-4),
-                    steps=state.steps + 1,
-                )
-            following = 0.5 * length
-        _check_step(following, state)
-        return replace(state, next_step=following, rejected=state.rejected + 1)
+    def _steps(self, problem: AnyProblem, grid: GridMeasure) -> GridSteps:
+        """Steps on the box and cells of a grid; those of the last run are kept."""
+        if self._kept.get("key") != _key(grid) or self._kept["problem"] is not problem:
+            self._keep(problem, grid, GridField(*_checked(problem, grid)))
+        kept: GridSteps = self._kept["steps"]
+        return kept
 
-    def _error(self, field: GridField, attempt: Attempt) -> float:
-        """Error of a step; 1 is acceptable."""
-        if not np.isfinite(attempt.error):
-            return np.inf
-        if self.step is not None:
-            return 0.0
-        scaled = attempt.error / (self.tolerance * field.scale(attempt.outputs))
-        return max(scaled, attempt.feedback**2)
-
-    def _following(self, state: GridState, attempt: Attempt, length: float, error: float) -> float:
-        """Length of the next step, or of the next attempt at this one."""
-        longest = _MARGIN * attempt.longest
-        if length > attempt.longest:
-            return longest
-        if self.step is not None:
-            return min(self.step, longest, 2.0 * length if error <= 1.0 else 0.5 * length)
-        if not error <= 1.0:
-            return float(length * max(0.2, 0.9 / np.sqrt(error)))
-        # Proportional-integral control (Gustafsson 1991), errors of second order.
-        growth = 5.0 if error == 0.0 else 0.9 * error**-0.35 * state.last_error**0.2
-        return float(min(length * np.clip(growth, 0.2, 5.0), longest))
-
-    def _made(
-        self, problem: AnyProblem, density: Float64Array, lower: Float64Array, upper: Float64Array
-    ) -> tuple[GridField, GridScheme]:
-        """Field and scheme of a run; those of the last run are kept."""
-        grid = GridMeasure.trusted(density, lower, upper)
-        key = (grid.shape, lower.tobytes(), upper.tobytes())
-        kept = self._kept.get(key)
-        if kept is None or kept[0] is not problem:
-            field = GridField(*_checked(problem, grid))
-            self._kept.clear()
-            kept = self._kept[key] = (problem, field, _SCHEMES[self.scheme](field))
-        return kept[1], kept[2]
+    def _keep(self, problem: AnyProblem, grid: GridMeasure, field: GridField) -> None:
+        steps = GridSteps(field, _SCHEMES[self.scheme](field), self.tolerance, self.step)
+        self._kept.update(key=_key(grid), problem=problem, steps=steps)
 
     @cached_property
-    def _kept(self) -> dict[Any, tuple[AnyProblem, GridField, GridScheme]]:
+    def _kept(self) -> dict[str, Any]:
         return {}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary with the name and every setting."""
         return settings_to_dict(self)
+
+
+def _key(grid: GridMeasure) -> tuple[object, ...]:
+    return (grid.shape, grid.lower.tobytes(), grid.upper.tobytes())
 
 
 def _checked(problem: AnyProblem, measure: Measure) -> tuple[Problem, GridMeasure]:
@@ -335,16 +238,6 @@ def _checked(problem: AnyProblem, measure: Measure) -> tuple[Problem, GridMeasur
     return problem, measure
 
 
-def _check_step(step: float, state: GridState) -> None:
-    if step < 1e-14 * max(state.time, 1e-3):
-        raise DivergenceError(
-            f"the step size fell below {step:.1e} at t = {state.time:.6g}, because the energy "
-            f"would rise from {state.energy:.6g} or outputs are not finite; try another scheme "
-            "or more cells",
-            state.time,
-        )
-
-
 def _peclet(field: GridField, density: Float64Array) -> float:
     """Largest change of Ψ/τ over the faces between cells that hold most of the mass."""
     potential = field.potential(field.outputs(density))
@@ -361,9 +254,9 @@ def _peclet(field: GridField, density: Float64Array) -> float:
 def _warn_of_walls(problem: AnyProblem, measure: GridMeasure, t: float) -> bool:
     """Warn if mass has come to a wall, and say whether it has."""
     shares = measure.wall_mass()
-    length = getattr(problem.volume, "parameter", None)
-    if length is not None and measure.lower[length] == 0.0:
-        shares[length, 0] = 0.0  # lengths end there
+    volume = problem.volume if isinstance(problem, Problem) else None
+    if volume is not None and measure.lower[volume.parameter] == 0.0:
+        shares[volume.parameter, 0] = 0.0  # lengths end there
     axis, side = np.unravel_index(int(np.argmax(shares)), shares.shape)
     share = float(shares[axis, side])
     if share <= _WALL:

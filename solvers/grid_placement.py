@@ -13,6 +13,7 @@ from meanfield.checks import as_count
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Box, InitialLaw, ParticleMeasure
+from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
 from meanfield.solver import Solver
 from meanfield.solvers.langevin import Langevin
@@ -71,7 +72,8 @@ def place_grid(
     room = (_FAR - _REACHED) * _spread_of_noise(problem, t_end)
     room += max(_ROOM, _EMPTY / count) * (upper - lower)
     lower, upper = lower - room, upper + room
-    length = getattr(problem.volume, "parameter", None)
+    assert isinstance(problem, Problem)
+    length = None if problem.volume is None else problem.volume.parameter
     if length is not None:
         upper[length], lower[length] = max(upper[length], -lower[length]), 0.0
     if isinstance(law, Box):

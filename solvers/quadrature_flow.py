@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from meanfield.checks import as_count, as_number
 from meanfield.errors import InvalidInputError, unknown_name
-from meanfield.measures import InitialLaw, ParticleMeasure
+from meanfield.measures import InitialLaw, Measure, ParticleMeasure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
-from meanfield.quadrature import coarser, quadrature
+from meanfield.quadrature import QuadratureNodes, coarser, quadrature
 from meanfield.rules import rules
 from meanfield.solver import settings_to_dict
 from meanfield.solvers.adaptive_panels import adapted_panels
@@ -25,6 +25,8 @@ __all__ = ["QuadratureError", "QuadratureFlow"]
 # Relative tolerances with smooth activations and with kinked ones; absolute ones are
 # smaller by this factor.
 _SMOOTH, _KINKED, _ABSOLUTE = 1e-10, 1e-3, 1e-2
+# What panels may leave in their last coefficients: the error is smaller by more than this.
+_PANEL_SHARE = 100.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class QuadratureFlow:
         run, and Sobol points where the activation has kinks; beyond, Sobol points; on a
         circle equidistant nodes.
     rtol, atol : float, optional
-        Tolerances of one step; those of panels too. By default 1e-10 and 1e-12, and 1e-3
+        Tolerances of one step, to which panels are adapted. By default 1e-10 and 1e-12, and 1e-3
         and 1e-5 for activations with kinks, where steps are of first order only.
     nodes : int, optional
         Number of nodes in total; for panels the largest one.
@@ -104,7 +106,7 @@ class QuadratureFlow:
         particles: int | None,
         t_end: float,
         seed: int,
-    ) -> ParticleMeasure:
+    ) -> QuadratureNodes:
         """Nodes of the initial law.
 
         Parameters
@@ -136,8 +138,26 @@ class QuadratureFlow:
         measure = quadrature(law, rule, nodes, seed)
         if rule == "panels":
             flow = self.flow(problem)
-            return adapted_panels(problem, StandardForm.of(law), flow, t_end, nodes).measure()
+            tolerance = flow.rtol * (_PANEL_SHARE if is_smooth(problem) else 1.0)
+            form = StandardForm.of(law)
+            cut = adapted_panels(problem, form, flow, tolerance, t_end, nodes).measure()
+            return QuadratureNodes(cut.positions, cut.weights, rule)
         return measure
+
+    def resolved(self, problem: AnyProblem, measure: Measure) -> QuadratureFlow:
+        """The same with the rule that ``auto`` has become, and with tolerances."""
+        rule = getattr(measure, "rule", self.rule) if self.rule == "auto" else self.rule
+        flow = self.flow(problem)
+        return replace(self, rule=rule, rtol=flow.rtol, atol=flow.atol)
+
+    def could_be(self, other: Any) -> bool:
+        """Whether `other` is this solver, or what its open settings have become."""
+        if not isinstance(other, QuadratureFlow):
+            return False
+        is_open = {
+            entry.name: getattr(self, entry.name) in (None, "auto") for entry in fields(self)
+        }
+        return all(is_open[name] or getattr(self, name) == getattr(other, name) for name in is_open)
 
     def observers(
         self, problem: AnyProblem, law: InitialLaw, measure: ParticleMeasure, seed: int
@@ -150,7 +170,7 @@ class QuadratureFlow:
         rtol = self.rtol or (_SMOOTH if is_smooth(problem) else _KINKED)
         return ParticleFlow(rtol=rtol, atol=self.atol or _ABSOLUTE * rtol)
 
-    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> FlowState:
+    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> FlowState:
         """State at time 0."""
         _require_noiseless(problem)
         return self.flow(problem).start(problem, measure, seed)

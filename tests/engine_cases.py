@@ -63,6 +63,9 @@ class Case:
         kinds = [TiledEngine]
         if self.neuron.outputs == 1:
             kinds.append(DirectEngine)
+            if self.neuron.activation.name in ("clipped_linear", "linear_spline"):
+                # Tiles treat them as any other smooth or kinked function, by the same code.
+                kinds.remove(TiledEngine)
             if self.neuron.inputs == 1 and self.neuron.activation.spline is not None:
                 kinds.append(SortedEngine)
         return [kind(self.neuron, self.inputs, self.dtype) for kind in kinds]

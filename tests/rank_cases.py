@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from meanfield.problem import Problem
 from meanfield.ranks import shared_particles
 from meanfield.simulate import resume, simulate
 from meanfield.solvers.particle_flow import ParticleFlow
+
+# On a busy machine a run of some seconds stores states between, where the clock has them.
+import_module("meanfield.simulate")._STATE_INTERVAL = float("inf")
 
 PARTICLES = 140_000  # two blocks and a part of a third
 EULER = ParticleFlow("euler", step=0.05)

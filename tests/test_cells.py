@@ -54,7 +54,6 @@ def test_cells_compute_what_the_formulas_say(neuron, shape):
     outputs = cells.outputs(grid.weights)
     # Sums of up to 60 numbers up to 5.
     np.testing.assert_allclose(outputs, 2.5 * np.tensordot(grid.weights, values, 1), atol=1e-13)
-    np.testing.assert_allclose(outputs, problem.outputs(grid), atol=1e-13)
     strength = np.where(np.arange(neuron.dim) < neuron.outer_columns, 0.3, 0.7)
     confinement = 0.5 * grid.positions**2 @ strength
     np.testing.assert_allclose(cells.confinement, confinement, atol=1e-15)
@@ -62,7 +61,10 @@ def test_cells_compute_what_the_formulas_say(neuron, shape):
     potential = cells.potential(covector)
     expected = np.einsum("mnk,nk->m", values, covector) + confinement
     np.testing.assert_allclose(potential, expected, atol=1e-13)
-    np.testing.assert_allclose(potential, problem.potential(grid, grid.positions), atol=1e-13)
+    if neuron.outputs == 1:  # Engines of particles say the same.
+        np.testing.assert_allclose(outputs, problem.outputs(grid), atol=1e-13)
+        particles = problem.potential(grid, grid.positions)
+        np.testing.assert_allclose(potential, particles, atol=1e-13)
 
 
 def test_the_energy_of_a_grid_is_finite_with_noise():

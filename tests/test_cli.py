@@ -63,6 +63,7 @@ def test_catalogue_names_every_scenario_with_its_reference(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [
         "name", "digits", "gibbs-1d", "relu-1d", "teacher-student", "two-gaussians",
+        "two-gaussians-radial",
     ]  # fmt: skip
     assert "PNAS" in lines[-1]
 
@@ -187,10 +188,11 @@ def test_animate_draws_every_picture_into_the_movie(monkeypatch, small_run, tmp_
     monkeypatch.setattr(
         meanfield.plotting.movie, "animate", lambda *given, **more: calls.append((given, more))
     )
-    assert run(["animate", "run.h5", "--out", "run.gif", "--quiet"]) == 0
+    command = ["animate", "run.h5", "--out", "run.gif", "--seconds", "2.5"]
+    assert run([*command, "--quiet"]) == 0
     ((trajectory, target), more) = calls[0]
     assert (len(trajectory), target.name) == (5, "run.gif")
-    assert more == {"progress": False, "force": False}
+    assert more == {"seconds": 2.5, "progress": False, "force": False}
 
 
 BAD_CALLS = [
@@ -230,6 +232,7 @@ BAD_CALLS = [
     (["compare", "relu-1d", "--out", "run.h5"], "exists already"),
     (["animate", "none.h5"], "there is no file none.h5"),
     (["animate", "text.h5"], "text.h5 is not a readable HDF5 file"),
+    (["animate", "run.h5", "--seconds", "0"], "seconds must be a positive finite number"),
     (["animate", "run.h5", "--out", "run.avi"], "run.avi must end in .mp4, .gif, .html"),
     (["plot", "run.h5", "--out", "page.png"], "page.png exists already"),
     (["plot", "run.h5", "--out", "folder.png"], "folder.png is a folder"),

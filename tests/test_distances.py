@@ -139,6 +139,14 @@ def test_sinkhorn_is_not_negative_and_symmetric(seed):
     assert distances.sinkhorn(mu, mu, 0.5) == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.parametrize("epsilon", [0.5, 2.0])
+def test_the_cost_of_a_measure_to_itself_is_that_between_equal_measures(epsilon):
+    mu = distances._atoms(cloud(1))
+    # Alternating updates stop at marginals that are right to 1e-9.
+    expected = distances._entropic_cost(mu, mu, epsilon)
+    assert distances._own_entropic_cost(mu, epsilon) == pytest.approx(expected, abs=1e-8)
+
+
 def test_coupling_bounds_the_distance():
     mu = cloud(0, particles=40)
     nu = ParticleMeasure(mu.positions + 0.1 * cloud(1, particles=40).positions, mu.weights)
@@ -184,7 +192,10 @@ def test_too_many_pairs_are_refused_with_the_alternative(monkeypatch):
     [
         (lambda: distances.wasserstein(cloud(0), cloud(1, dim=3)), "same dimension, got 2 and 3"),
         (lambda: distances.wasserstein(cloud(0), cloud(1), p=3), "p must be 1 or 2 in dimension 2"),
-        (lambda: distances.wasserstein([[0.0]], cloud(1)), "ParticleMeasure objects, got list"),
+        (
+            lambda: distances.wasserstein([[0.0]], cloud(1)),
+            "each side of a distance must be a ParticleMeasure or a GridMeasure, got list",
+        ),
         (lambda: distances.wasserstein_1d(cloud(0), cloud(1)), "on the line, got 2 dimensions"),
         (lambda: distances.sliced_wasserstein(cloud(0), cloud(1), p=0.5), "p must be >= 1"),
         (lambda: distances.sinkhorn(cloud(0), cloud(1), -1.0), "regularization must be a positive"),

@@ -167,3 +167,23 @@ def test_the_command_line_runs_a_grid_and_says_what_it_is(with_rest, tmp_path, m
     assert "which has the solver Rest()" in capsys.readouterr().err
     assert run(["plot", "line.h5", "--quiet"]) == 0
     assert (tmp_path / "line.png").stat().st_size > 10_000
+
+
+def test_an_interrupted_quadrature_run_goes_on_with_its_error_estimate(tmp_path):
+    wave = Problem(Neuron(1, outer="fixed", bias=False), line_data())
+    described, path = experiment({"particle-flow": FLOW}, wave), tmp_path / "run.h5"
+
+    def stop(frame):
+        if frame.index == 2:
+            raise KeyboardInterrupt
+
+    whole = described.run(solver="quadrature")
+    assert 0.0 < whole.observables["quadrature_error"][-1] < 1e-9
+    with pytest.raises(KeyboardInterrupt):
+        described.run(path, solver="quadrature", observers=[stop])
+    done = described.resume(path, solver="quadrature")
+    assert done.status == "complete"
+    assert list(done.measures) == list(whole.measures)
+    for name, values in whole.observables.items():
+        assert values.tolist() == done.observables[name].tolist()
+    assert done.solver.rule == "panels"

@@ -9,13 +9,17 @@ from meanfield.activations import clipped_linear
 from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
 from meanfield.errors import InvalidInputError
+from meanfield.grids import GridMeasure
 from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
+from meanfield.quadrature import quadrature
 from meanfield.radial_laws import RadialGaussian
 from meanfield.reductions import radial
 from meanfield.simulate import simulate
+from meanfield.solvers.grid_flow import GridFlow
 from meanfield.solvers.particle_flow import ParticleFlow
+from meanfield.standard_laws import StandardForm
 from meanfield.volumes import RadialVolume
 
 CLIP = clipped_linear(0.5, 1.5, -2.5, 7.5)
@@ -41,6 +45,30 @@ def test_the_least_risk_over_all_laws(delta, least):
     risk = 2.0 * reduction.problem.risk(ParticleMeasure(grid[:, None], masses))
     # Radii on a grid of distance h are h²/8 off, and the numbers have five digits.
     assert risk == pytest.approx(least, rel=2e-3, abs=2e-5)
+
+
+def test_grid_quadrature_and_particles_agree_in_forty_dimensions():
+    reduction = radial(plain(40), IsotropicGaussians(40, 0.8), nodes=12)
+    law = reduction.law(Gaussian(40, std=0.8 / np.sqrt(40)))
+    flow, problem = ParticleFlow(rtol=1e-9, atol=1e-11), reduction.problem
+
+    def risk(measure, solver=flow):
+        return 2.0 * simulate(problem, measure, solver, t_end=0.5).risk[-1]
+
+    exact, other = (risk(quadrature(law, "gauss-hermite", nodes)) for nodes in (18, 14))
+    assert other == pytest.approx(exact, abs=1e-8)
+    assert risk(quadrature(law, "trapezoid", 40)) == pytest.approx(exact, abs=1e-8)
+    # Sobol points of the line miss a mean by about 1 / N.
+    assert risk(law.sample(512, seed=0, sampling="sobol")) == pytest.approx(exact, abs=1e-3)
+    # On a grid the error is of second order: cells of width 0.01.
+    grid = GridMeasure.from_density(law.density, 0.0, 2.0, 200)
+    assert risk(grid, GridFlow()) == pytest.approx(exact, abs=2e-4)
+
+
+def test_labels_undo_places():
+    form = StandardForm.of(RadialGaussian(3, 1, 40, mean=(1.0, 0.0, 2.0), std=(0.5, 2.0, 1.0)))
+    labels = np.random.default_rng(0).standard_normal((50, 3)) * 3.0
+    np.testing.assert_allclose(form.labels(form.place(labels)), labels, atol=1e-9)
 
 
 def test_an_orthogonal_frame_of_neurons_is_followed_exactly():

@@ -10,6 +10,9 @@ from meanfield.linearised import hessian_products
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
+from meanfield.radial_laws import RadialGaussian
+from meanfield.simulate import simulate
+from meanfield.solvers.grid_flow import GridFlow
 from meanfield.solvers.langevin import Langevin
 from meanfield.volumes import RadialVolume, volume_from_dict
 
@@ -109,3 +112,24 @@ def test_mistakes_are_named():
         volume_from_dict({"parameter": 0})
     with pytest.raises(InvalidInputError, match="unknown setting of a volume 'powers'"):
         volume_from_dict({"parameter": 0, "power": 1.0, "powers": 2.0})
+
+
+def test_a_grid_follows_the_lengths_with_second_order():
+    problem, t, errors = radius(40), 0.3, []
+    for cells in (60, 120):
+        grid = GridMeasure.from_density(RadialGaussian(1, 0, 40, std=0.3).density, 0.0, 6.0, cells)
+        run = simulate(problem, grid, GridFlow(scheme="scharfetter-gummel"), t_end=t)
+        before, after = (m.weights @ m.positions[:, 0] ** 2 for m in (grid, run.measures[-1]))
+        decay = np.exp(-t)
+        errors.append(after - (before * decay + 0.3 * 40 * (1.0 - decay) / 0.5))
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(2.0, abs=0.25)
+    assert abs(errors[1]) < 0.05
+
+
+def test_the_law_of_chi_is_stationary_on_a_grid():
+    problem = radius(40)
+    exact = RadialGaussian(1, 0, 40, std=np.sqrt(0.3 / 0.5))
+    grid = GridMeasure.from_density(exact.density, 0.0, 9.0, 90)
+    run = simulate(problem, grid, GridFlow(scheme="scharfetter-gummel"), t_end=1.0)
+    # The flux vanishes cell by cell for e^{−Ψ/τ} at the centres.
+    np.testing.assert_allclose(run.measures[-1].density, grid.density, atol=1e-12)

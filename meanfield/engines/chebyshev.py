@@ -13,6 +13,7 @@ from meanfield.engines.ellipses import ANALYTIC, reaches
 from meanfield.engines.engine import Covector
 from meanfield.engines.threads import add_in_order, cut, single_threaded_blas, sweep
 from meanfield.kernels import chebyshev, direct
+from meanfield.kernels.compilation import read_only
 from meanfield.neurons import Neuron
 from meanfield.typing import Array, Float64Array, FloatArray, IntArray
 
@@ -55,7 +56,7 @@ class _Nodes:
         rounded = np.clip((points - np.float64(centre)) / half, -1.0, 1.0)
         angles = np.arccos(rounded)[:, None]
         with single_threaded_blas():
-            return cls((points,), np.linalg.inv(np.cos(angles * np.arange(count))))
+            return cls((read_only(points),), np.linalg.inv(np.cos(angles * np.arange(count))))
 
 
 @dataclass(frozen=True)
@@ -220,8 +221,9 @@ class ChebyshevEngine:
             group = plan.groups[g]
             for level, members in plan.members(g):
                 direct.add_outputs(
-                    self._typed, positions[group][members], masses[group][members],
-                    *self._columns, nodes[level].points, values[level][g],
+                    self._typed, read_only(positions[group][members]),
+                    read_only(masses[group][members]), *self._columns,
+                    nodes[level].points, values[level][g],
                 )  # fmt: skip
 
         sweep(work, len(plan.groups))
@@ -241,6 +243,7 @@ class ChebyshevEngine:
         result: FloatArray,
     ) -> None:
         """Write what `kernel` makes of the covector at the nodes into rows of `result`."""
+        where = read_only(positions)
         moments = self._moments(covector[:, 0], self.nodes[plan.levels[-1]])
         nodes = {level: self._level(level) for level in plan.levels}
         factors = {
@@ -254,7 +257,7 @@ class ChebyshevEngine:
             group = plan.groups[g]
             for level, members in plan.members(g):
                 kernel(
-                    self._typed, positions[group], members, *self._columns,
+                    self._typed, where[group], members, *self._columns,
                     nodes[level].points[0], factors[level], result[group],
                 )  # fmt: skip
 

@@ -54,11 +54,12 @@ class DirectEngine:
         """Σ_i m_i Φ(x_j; θ_i) at every data point, shape (n, 1)."""
         groups = cut(len(positions), self._least, _BLOCK)
         parts = np.zeros((len(groups), len(self.points[0])))
+        where, weights = read_only(positions), read_only(masses)
 
         def work(g: int, thread: int) -> None:
             group = groups[g]
             self._add_outputs(
-                self._typed, positions[group], masses[group], *self._columns, self.points, parts[g]
+                self._typed, where[group], weights[group], *self._columns, self.points, parts[g]
             )
 
         sweep(work, len(groups))
@@ -69,12 +70,12 @@ class DirectEngine:
     ) -> None:
         """Write ∇_θ Σ_j u_j Φ(x_j; θ_i) into `gradients` (N, p)."""
         groups = cut(len(positions), self._least, _BLOCK)
-        typed = covector[:, 0].astype(positions.dtype)
+        where, typed = read_only(positions), covector[:, 0].astype(positions.dtype)
 
         def work(g: int, thread: int) -> None:
             group = groups[g]
             self._write_gradients(
-                self._typed, positions[group], *self._columns, self.points, typed, gradients[group]
+                self._typed, where[group], *self._columns, self.points, typed, gradients[group]
             )
 
         sweep(work, len(groups))
@@ -82,13 +83,13 @@ class DirectEngine:
     def potentials(self, positions: FloatArray, covector: Float64Array) -> Float64Array:
         """Σ_j u_j Φ(x_j; θ_i) for every particle, shape (N,)."""
         groups = cut(len(positions), self._least, _BLOCK)
-        typed = covector[:, 0].astype(positions.dtype)
+        where, typed = read_only(positions), covector[:, 0].astype(positions.dtype)
         result = np.empty(len(positions))
 
         def work(g: int, thread: int) -> None:
             group = groups[g]
             self._write_potentials(
-                self._typed, positions[group], *self._columns, self.points, typed, result[group]
+                self._typed, where[group], *self._columns, self.points, typed, result[group]
             )
 
         sweep(work, len(groups))

@@ -12,6 +12,7 @@ from meanfield.engines.engine import Covector
 from meanfield.engines.ensemble import current
 from meanfield.engines.threads import add_in_order, cut, sweep
 from meanfield.kernels import sorted_data
+from meanfield.kernels.compilation import read_only
 from meanfield.neurons import Neuron
 from meanfield.typing import Array, Float64Array, FloatArray
 
@@ -73,7 +74,8 @@ class SortedEngine:
         if self._rises_too_high(positions):
             return self._direct.outputs(positions, masses)
         with self._lock:
-            groups = self._groups(positions)
+            groups, weights = self._groups(positions), read_only(masses)
+            where = read_only(positions)
             bins = self._room(len(positions))
             copies = 2 if len(self.points) < _CROWDED else 1
             lines = np.zeros((len(groups), copies, 2 * (len(self.points) + 1), 2))
@@ -81,10 +83,10 @@ class SortedEngine:
 
             def work(g: int, thread: int) -> None:
                 group = groups[g]
-                part = positions[group]
+                part = where[group]
                 self._find(part, bins[:, group])
                 sorted_data.add_lines(
-                    part, masses[group], *self._columns, *self._spline,
+                    part, weights[group], *self._columns, *self._spline,
                     bins[:, group], lines[g], totals[g],
                 )  # fmt: skip
 
@@ -100,14 +102,15 @@ class SortedEngine:
             return self._direct.potentials(positions, covector)
         with self._lock:
             groups, bins = self._groups(positions), self._room(len(positions))
+            where = read_only(positions)
             table, sums = self._tabulate(covector)
             result = np.empty(len(positions))
 
             def work(g: int, thread: int) -> None:
                 group = groups[g]
-                self._find(positions[group], bins[:, group])
+                self._find(where[group], bins[:, group])
                 sorted_data.write_potentials(
-                    positions[group], *self._columns, *self._spline,
+                    where[group], *self._columns, *self._spline,
                     bins[:, group], table, sums, result[group],
                 )  # fmt: skip
 
@@ -127,13 +130,14 @@ class SortedEngine:
         with self._lock:
             outputs = self.outputs(positions, masses)
             groups, bins = self._groups(positions), self._room(len(positions))
+            where = read_only(positions)
             table, sums = self._tabulate(covector(outputs))
             table = table.astype(positions.dtype)
 
             def work(g: int, thread: int) -> None:
                 group = groups[g]
                 sorted_data.write_gradients(
-                    positions[group], *self._columns, *self._spline,
+                    where[group], *self._columns, *self._spline,
                     bins[:, group], table, sums, gradients[group],
                 )  # fmt: skip
 

@@ -86,13 +86,13 @@ class TiledEngine:
     def potentials(self, positions: FloatArray, covector: Float64Array) -> Float64Array:
         """Σ_j ⟨u_j, Φ(x_j; θ_i)⟩ for every particle, shape (N,)."""
         result = np.empty(len(positions))
-        groups = self._groups(positions)
+        groups, where = self._groups(positions), read_only(positions)
         typed = np.ascontiguousarray(covector, self.dtype)
 
         def work(g: int, thread: int) -> None:
             group = groups[g]
             self._write_potentials(
-                self.neuron.activation.typed, positions[group], *self._columns,
+                self.neuron.activation.typed, where[group], *self._columns,
                 self.inputs, typed, *self.shape, self._scratch[thread][0], result[group],
             )  # fmt: skip
 
@@ -120,13 +120,13 @@ class TiledEngine:
             return outputs
 
     def _outputs(self, positions: FloatArray, masses: Float64Array, memory: Array) -> Float64Array:
-        groups = self._groups(positions)
+        groups, where, weights = self._groups(positions), read_only(positions), read_only(masses)
         parts = np.zeros((len(groups), len(self.inputs), self.neuron.outputs))
 
         def work(g: int, thread: int) -> None:
             group = groups[g]
             self._add_outputs(
-                self.neuron.activation.typed, positions[group], masses[group], *self._columns,
+                self.neuron.activation.typed, where[group], weights[group], *self._columns,
                 self.inputs, *self.shape, self._scratch[thread][0],
                 self._part(memory, group), parts[g],
             )  # fmt: skip
@@ -138,7 +138,7 @@ class TiledEngine:
     def _gradients(
         self, positions: FloatArray, covector: Float64Array, gradients: FloatArray
     ) -> None:
-        groups = self._groups(positions)
+        groups, where = self._groups(positions), read_only(positions)
         typed = np.ascontiguousarray(covector, self.dtype)
         taped = int(len(self._memory) > 0)
 
@@ -146,7 +146,7 @@ class TiledEngine:
             group = groups[g]
             scratch, room = self._scratch[thread]
             self._write_gradients(
-                self.neuron.activation.typed, positions[group], *self._columns,
+                self.neuron.activation.typed, where[group], *self._columns,
                 self.inputs, typed, *self.shape, scratch,
                 self._part(self._memory, group) if taped else room, taped, gradients[group],
             )  # fmt: skip

@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 
 from meanfield.kernels.activations import jet, register
 from meanfield.kernels.compilation import inline, part
+from meanfield.kernels.elementary import erf_and_gaussian, log1p_unit, polynomial
 
-__all__ = ["RadialMean", "RadialSpline"]
+__all__ = ["RadialMean", "RadialSpline", "WideRadialSpline"]
 
 
 class RadialMean(NamedTuple):
-    """The mean Σ_q weights[q] σ(s nodes[q]) of a smooth σ."""
+    """The mean Σ_q weights[q] σ(s nodes[q]) of a smooth σ; nodes and weights are arrays."""
 
     inner: Any
-    nodes: tuple[float, ...]
-    weights: tuple[float, ...]
+    nodes: Any
+    weights: Any
 
 
 @register(RadialMean)
@@ -95,6 +96,61 @@ def _radial_spline(activation, z):
     knots, jumps = activation.knots, activation.jumps
     for q in range(len(knots)):
         of_value, of_slope, of_curvature = _hinge(activation.dim, number(knots[q]), size)
+        sigma += number(jumps[q]) * of_value
+        slope += number(jumps[q]) * of_slope
+        curvature += number(jumps[q]) * of_curvature
+    return sigma, (slope if z > number(0.0) else -slope), curvature
+
+
+class WideRadialSpline(NamedTuple):
+    """The same for many dimensions, without a sum over them.
+
+    With 1 − z² = e^{−v²} and A = (d − 1)/2 the law of U is a Gaussian in √A v times a
+    series in v²; what is left of it after an integration by parts is `series`.
+    """
+
+    knots: tuple[float, ...]
+    jumps: tuple[float, ...]
+    constant: float
+    dim: int
+    root: float
+    mean: float
+    series: tuple[float, ...]
+
+
+@inline
+def _wide_hinge(activation, t, size):
+    """E max(s U − t, 0) for s = `size` ≥ 0, and its first two derivatives in s: no branch."""
+    number = type(size)
+    zero, one, half = number(0.0), number(1.0), number(0.5)
+    inside = abs(t) < size
+    scale = size if inside else one
+    z = t / scale if inside else zero
+    y = ((size - t) / scale) * ((size + t) / scale) if inside else one
+    root = math.sqrt(y)
+    fourth = math.sqrt(root)
+    # y^{-1/4} − 1, cut where the density is 0.
+    excess = z * z / ((one + root) * (one + fourth) * max(fourth, half))
+    squared = number(4.0) * log1p_unit(min(excess, one))
+    v = math.copysign(math.sqrt(squared), z)
+    wide, bell = erf_and_gaussian(number(activation.root) * v)
+    between = wide - bell * (v * polynomial(activation.series, squared))
+    slope = number(activation.mean) * bell
+    value = size * slope - half * t * (one - between)
+    curvature = number(activation.dim - 1) * slope * z * z / (max(y, number(0.0625)) * scale)
+    outside = not inside and t != zero
+    value = (zero if t > zero else -t) if outside else value
+    return value, (zero if outside else slope), (zero if outside else curvature)
+
+
+@register(WideRadialSpline)
+def _wide_radial_spline(activation, z):
+    number = type(z)
+    size = abs(z)
+    sigma, slope, curvature = number(activation.constant), number(0.0), number(0.0)
+    knots, jumps = activation.knots, activation.jumps
+    for q in range(len(knots)):
+        of_value, of_slope, of_curvature = _wide_hinge(activation, number(knots[q]), size)
         sigma += number(jumps[q]) * of_value
         slope += number(jumps[q]) * of_slope
         curvature += number(jumps[q]) * of_curvature

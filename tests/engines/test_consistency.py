@@ -1,5 +1,7 @@
 """What sums must satisfy among themselves, and what the public surface refuses."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from meanfield.simulate import simulate
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import SGD
 
-SHAPES = [(1, 1), (2, 1), (11, 1), (2, 3)]
+SHAPES = [(1, 1), (3, 1), (11, 1), (2, 3)]
 
 
 @pytest.mark.parametrize("name", ["relu", "tanh"])
@@ -30,8 +32,13 @@ def test_potentials_integrate_to_the_pairing_with_the_outputs(inputs, outputs, n
         )
 
 
-@pytest.mark.parametrize("activation", [activations["tanh"], activations["relu"], CLIP, HAT])
-@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (2, 3)])
+@pytest.mark.parametrize(
+    ("activation", "inputs", "outputs"),
+    [
+        *itertools.product([activations["tanh"], activations["relu"], CLIP, HAT], [1], [1]),
+        *itertools.product([activations["tanh"], activations["relu"], HAT], [2], [3]),
+    ],
+)
 def test_gradients_are_differences_of_potentials(inputs, outputs, activation, rng):
     case = Case(Neuron(inputs, outputs, activation), particles=60, points=9)
     direction, width = rng.standard_normal(case.positions.shape), 1e-6

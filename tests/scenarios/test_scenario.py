@@ -7,17 +7,26 @@ import pytest
 
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import scenarios
-from meanfield.scenarios import Digits, Gibbs1D, Relu1D, Scenario, TeacherStudent, TwoGaussians
+from meanfield.scenarios import (
+    Digits,
+    Gibbs1D,
+    Relu1D,
+    Scenario,
+    TeacherStudent,
+    TwoGaussians,
+    TwoGaussiansRadial,
+)
 from meanfield.scenarios.scenario import choice, count, frame_times, parameter, within
 from meanfield.solver import solver_from_dict
 
-ALL = [Digits, Gibbs1D, Relu1D, TeacherStudent, TwoGaussians]
+ALL = [Digits, Gibbs1D, Relu1D, TeacherStudent, TwoGaussians, TwoGaussiansRadial]
 SMALL = {
     "digits": {},
     "gibbs-1d": {},
     "relu-1d": {"points": 10},
     "teacher-student": {"points": 20, "test_points": 10},
     "two-gaussians": {"points": 20, "dim": 5},
+    "two-gaussians-radial": {"nodes": 6, "dim": 5},
 }
 each = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
 
@@ -71,10 +80,21 @@ def test_a_tiny_run_works_with_every_solver(scenario):
         ({"particles": 2.5}, "particles must be an integer >= 1, got 2.5"),
         ({"t_end": 0.0}, "t_end must be a positive finite number, got 0.0"),
         ({"frames": 1}, "frames must be an integer >= 2, got 1"),
-        ({"step": -0.1}, "step must be a positive finite number, got -0.1"),
     ],
 )
 def test_mistakes_are_named(scenario, wrong, message):
+    with pytest.raises(InvalidInputError, match=message):
+        scenario(**wrong)
+
+
+@pytest.mark.parametrize("scenario", [one for one in ALL if hasattr(one, "batch_size")])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"step": -0.1}, "step must be a positive finite number, got -0.1"),
+    ],
+)
+def test_mistakes_of_gradient_steps_are_named(scenario, wrong, message):
     with pytest.raises(InvalidInputError, match=message):
         scenario(**wrong)
 

@@ -33,15 +33,19 @@ def end(problem, measure, solver, t=2.0):
 @pytest.mark.parametrize("ridge", [0.0, 0.1])
 def test_it_is_the_flow_of_the_particles(ridge):
     here, measure = problem(ridge), start()
-    reference = end(here, measure, ParticleFlow(method="rk4", step=0.00125))
-    errors = []
-    for step in (0.1, 0.05, 0.025):
-        found = end(here, measure, ConicFlow(step))
-        errors.append(np.abs(here.outputs(found) - here.outputs(reference)).max())
-    # The velocity jumps as neurons cross data: first order with a small constant.
-    assert errors[0] < 2e-3
-    assert errors[2] < 0.6 * errors[0]
-    assert errors[2] < 5e-4
+    steps = (0.1, 0.05, 0.025)
+    ends = [
+        [here.outputs(end(here, measure, solver)) for solver in solvers]
+        for solvers in ((ConicFlow(h), ParticleFlow(method="rk4", step=h)) for h in steps)
+    ]
+    differences = [np.abs(conic - particles).max() for conic, particles in ends]
+    # Both take steps of order four and cross the same kinks; the particles leave the
+    # balance a little there, to first order.
+    assert differences[0] < 3e-6
+    assert differences[2] < 0.5 * differences[0]
+    # The kinks themselves cost more, with either.
+    fine = here.outputs(end(here, measure, ParticleFlow(method="rk4", step=0.005)))
+    assert np.abs(ends[2][0] - fine).max() < 5e-4
 
 
 def test_neurons_that_never_cross_a_point_are_followed_with_order_four():
