@@ -58,24 +58,23 @@ def extremal_sums(
             f"got {inputs.shape[1]}"
         )
     starts, ends, matrices = _arcs(inputs, covector, below, above)
-    # |g|² = eᵀ A Aᵀ e on an arc has its critical points at right angles to each other.
+    values = []
+    for critical in (starts, ends, *_critical_angles(matrices)):
+        angle = starts + np.mod(critical - starts, 2.0 * np.pi)
+        angle = np.where(angle <= ends, angle, starts)[:, None]
+        values.append(np.cos(angle) * matrices[:, 0] + np.sin(angle) * matrices[:, 1])
+    return np.vstack(values)
+
+
+def _critical_angles(matrices: Float64Array) -> list[Float64Array]:
+    """Angles at which |Aᵀ e| or a component of Aᵀ e is stationary, for each A (2, k)."""
     squares = matrices @ matrices.transpose(0, 2, 1)
     turn = 0.5 * np.arctan2(2.0 * squares[:, 0, 1], squares[:, 0, 0] - squares[:, 1, 1])
-    angles = [starts, ends]
-    for quarter in range(4):
-        angle = turn + 0.5 * np.pi * quarter
-        angle = starts + np.mod(angle - starts, 2.0 * np.pi)
-        angles.append(np.where(angle <= ends, angle, starts))
-    for component in range(covector.shape[1]):
+    angles = [turn + 0.5 * np.pi * quarter for quarter in range(4)]
+    for component in range(matrices.shape[2]):
         peak = np.arctan2(matrices[:, 1, component], matrices[:, 0, component])
-        for half in (0.0, np.pi):
-            angle = starts + np.mod(peak + half - starts, 2.0 * np.pi)
-            angles.append(np.where(angle <= ends, angle, starts))
-    values = [
-        np.cos(angle)[:, None] * matrices[:, 0] + np.sin(angle)[:, None] * matrices[:, 1]
-        for angle in angles
-    ]
-    return np.vstack(values)
+        angles += [peak, peak + np.pi]
+    return angles
 
 
 def largest_norm(sums: Float64Array) -> float:
