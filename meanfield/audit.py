@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from meanfield.distances import wasserstein
-from meanfield.errors import InvalidInputError, MeanfieldError
+from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.problems import AnyProblem
@@ -155,6 +155,8 @@ def audit(
     ------
     InvalidInputError
         If fewer than two solvers apply.
+    DivergenceError
+        If one that applies leaves the finite numbers.
     """
     prepared = replace(experiment, sampling="sobol", particles=particles or experiment.particles)
     answers: dict[str, Answer] = {}
@@ -162,7 +164,7 @@ def audit(
     for name in solvers:
         try:
             answers[name] = _answer(prepared, name, seed)
-        except MeanfieldError as error:
+        except InvalidInputError as error:
             refusals[name] = str(error)
     if len(answers) < 2:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in refusals.items())
@@ -210,33 +212,33 @@ def _answer(experiment: Experiment, name: str, seed: int) -> Answer:
     run = _last(experiment, name, seed, None)
     seconds = time.perf_counter() - begun
     measure = run.measures[-1]
-    placed = hasattr(solver, "place")
-    if placed and isinstance(measure, ParticleMeasure):
-        error = _coarser_difference(experiment, run, seed)
-        return Answer(run.solver, measure, float(run.risk[-1]), error, seconds)
-    fewer = len(measure) // (2**measure.dim if placed else 4)
-    coarse = replace(experiment, solvers={name: _with_longer_steps(solver)})
-    replicas = 1 if placed else _REPLICAS
-    errors = [
-        astuple(
-            difference(
-                experiment.problem,
-                measure,
-                _last(coarse, name, seed + 1 + replica, max(1, fewer)).measures[-1],
-            )
-        )
-        for replica in range(replicas)
-    ]
+    if not hasattr(solver, "place"):
+        ends = _smaller_networks(experiment, name, len(measure), seed)
+    elif isinstance(measure, ParticleMeasure):
+        ends = [_coarser_nodes(experiment, run, seed)]
+    else:
+        ends = [_last(experiment, name, seed, len(measure) // 2**measure.dim).measures[-1]]
+    errors = [astuple(difference(experiment.problem, measure, end)) for end in ends]
     error = Difference(*np.sqrt(np.mean(np.square(errors), axis=0)).tolist())
     return Answer(run.solver, measure, float(run.risk[-1]), error, seconds)
 
 
-def _coarser_difference(experiment: Experiment, run: Trajectory, seed: int) -> Difference:
-    """Difference of a run on quadrature nodes to one on half as many in each parameter."""
+def _smaller_networks(
+    experiment: Experiment, name: str, particles: int, seed: int
+) -> list[Measure]:
+    """Ends of several runs with a quarter of the particles and steps twice as long."""
+    solver = _with_longer_steps(experiment.solver(name))
+    coarse = replace(experiment, solvers={name: solver})
+    seeds = range(seed + 1, seed + 1 + _REPLICAS)
+    return [_last(coarse, name, other, max(1, particles // 4)).measures[-1] for other in seeds]
+
+
+def _coarser_nodes(experiment: Experiment, run: Trajectory, seed: int) -> Measure:
+    """End of a run on half as many quadrature nodes in each parameter."""
     start = coarser(experiment.initial, run.measures[0].to_particles(), seed)
     end = float(run.times[-1])
     coarse = simulate(run.problem, start, run.solver, t_end=end, save_at=[end], seed=seed)
-    return difference(experiment.problem, run.measures[-1], coarse.measures[-1])
+    return coarse.measures[-1]
 
 
 def _last(experiment: Experiment, name: str, seed: int, particles: int | None) -> Trajectory:

@@ -92,7 +92,7 @@ def curvature_roots(loss: Loss, outputs: Float64Array, targets: Float64Array) ->
         return np.asarray(roots[:, :, None] * (np.eye(count) - _outer(roots)))
     curved = np.ones(outputs.shape)
     if loss.name == "huber":
-        curved[np.abs(outputs - targets) > loss.threshold * (1.0 + _SLACK)] = 0.0
+        curved[np.abs(outputs - targets) > loss.threshold + _rounding(loss, targets)] = 0.0
     return np.asarray(curved[:, :, None] * np.eye(count))
 
 
@@ -114,8 +114,13 @@ def held(
     if loss.name != "huber":
         return np.zeros(outputs.shape, dtype=np.bool_)
     residuals = outputs - targets
-    far = np.abs(residuals) >= loss.threshold * (1.0 - _SLACK)
+    far = np.abs(residuals) >= loss.threshold - _rounding(loss, targets)
     return np.asarray(far & (residuals * directions >= 0.0))
+
+
+def _rounding(loss: Loss, targets: Float64Array) -> Float64Array:
+    """How far from the threshold a difference to the targets is that should be at it."""
+    return np.asarray(_SLACK * loss.threshold + 8.0 * np.finfo(float).eps * np.abs(targets))
 
 
 def _outer(rows: Float64Array) -> Float64Array:

@@ -15,7 +15,7 @@ from meanfield.typing import BoolArray, Float64Array
 
 __all__ = ["DualPoint", "Support", "ascend", "dual_point"]
 
-# Part of the predicted increase that a step has to achieve (Armijo).
+# Part of the predicted increase that a step has to achieve (Armijo; Bertsekas 1982).
 _SUFFICIENT = 1e-4
 # Rounding of the dual value, in units of its terms.
 _ROUNDING = 1e-14
@@ -138,14 +138,14 @@ def ascend(
     resting = held(loss, given, targets, gradient)
     roots = curvature_roots(loss, given, targets)
     roots = roots * np.sqrt(problem.data.weights)[:, None, None] * ~resting[:, :, None]
-    transposed = roots.transpose(0, 2, 1)
     step = _newton_step(problem, support, point, roots, gradient, resting)
-    slope = float(np.sum(_apply(transposed, gradient) * _apply(transposed, step)))
-    predicted = _SUFFICIENT * slope / problem.scale**2
     length = 1.0
     for _ in range(_MOST_HALVINGS):
         trial = dual_point(problem, support, log_volumes, given + length * step)
-        if trial.value >= point.value + length * predicted - _ROUNDING * point.size:
+        # The slope of D times the move of u, which the boundary of its domain may stop.
+        predicted = np.sum((trial.covector - point.covector) * gradient) / problem.scale
+        least = max(0.0, _SUFFICIENT * float(predicted)) - _ROUNDING * point.size
+        if trial.value >= point.value + least:
             return trial
         length *= 0.5
     return None

@@ -82,7 +82,9 @@ class GridSteps:
         """State at time 0."""
         density = np.array(grid.density)
         outputs = self.field.outputs(density)
-        first = self._scheme.first_step(outputs) if self._step is None else self._step
+        first = self._step
+        if first is None:  # without velocities any step is short
+            first = min(self._scheme.first_step(outputs), 1.0)
         return GridState(
             density=density,
             lower=np.array(grid.lower),

@@ -15,6 +15,8 @@ __all__ = ["Implicit", "discrete_gradient"]
 
 # Length of a step times the fastest rate.
 _STIFFEST = 1e5
+# A rate at which nothing moves, for potentials without slopes.
+_SLOWEST = 1e-300
 # Error of the outputs of an implicit step, relative to their size, and when to give up.
 _CLOSE, _PATIENCE = 1e-12, 60
 # Past iterates that Anderson's method combines.
@@ -79,7 +81,7 @@ class Implicit:
             up, down = (field.along(part[axis], axis) for part in (self._up, self._down))
             write_rates(field.along(potential, axis), field.temperature, float(spacing), up, down)
             leave += self._up[axis] + self._down[axis]
-        return float(leave.max())
+        return max(float(leave.max()), _SLOWEST)
 
     def _slope(self, density: Float64Array) -> Float64Array:
         """Time derivative of the density with the rates at hand."""

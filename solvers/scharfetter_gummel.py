@@ -20,6 +20,8 @@ _MOST_JUMPS = 1000.0
 _PIECE, _MANY = 2**15, 2**17
 # A chain that may stay everywhere; rounding must not make a probability negative.
 _SLACK = 1.0 + 1e-9
+# A rate at which nothing moves, for potentials without slopes.
+_SLOWEST = 1e-300
 
 
 class ScharfetterGummel:
@@ -75,7 +77,7 @@ class ScharfetterGummel:
             up, down = (field.along(part[axis, inside], axis) for part in (self._up, self._down))
             write_rates(field.along(potential, axis), field.temperature, float(spacing), up, down)
         leave = self._up[:, inside].sum(axis=0) + self._down[:, inside].sum(axis=0)
-        rate = float(leave.max()) * _SLACK
+        rate = max(float(leave.max()) * _SLACK, _SLOWEST)
         self._up /= rate
         self._down /= rate
         np.subtract(1.0, leave / rate, out=self._stay)
