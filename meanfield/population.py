@@ -21,6 +21,7 @@ from meanfield.problem import Problem
 from meanfield.regularizers import Ridge, ridge_from_dict
 from meanfield.stages import subtract_scaled
 from meanfield.typing import Array, Float64Array, FloatArray
+from meanfield.volumes import RadialVolume
 
 __all__ = ["PopulationProblem"]
 
@@ -83,6 +84,7 @@ class PopulationProblem:
     kind: ClassVar[str] = "population"
     loss: ClassVar[Loss] = loss_from_dict("squared")
     scale: ClassVar[float] = 1.0
+    volume: ClassVar[RadialVolume | None] = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, Neuron):

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from meanfield.engines.choice import choose_engine
+from meanfield.errors import InvalidInputError
 from meanfield.kernels.compilation import read_only
 from meanfield.problems import AnyProblem
+from meanfield.reduced import ReducedProblem
 from meanfield.stages import subtract_scaled
 from meanfield.typing import Array, Float64Array, FloatArray, IntArray
 
@@ -17,6 +19,7 @@ __all__ = [
     "BatchVelocity",
     "block_generator",
     "draws_of_points",
+    "require_points",
     "shuffled",
 ]
 
@@ -59,6 +62,21 @@ class BatchVelocity:
         self._engine.velocity_pass(read_only(positions), read_only(masses), covector, out)
         if self._ridge.any():
             subtract_scaled(out, self._ridge, positions)
+
+
+def require_points(problem: AnyProblem) -> None:
+    """Raise for a problem whose outputs are not those of neurons at single points.
+
+    Raises
+    ------
+    InvalidInputError
+        For a reduced problem.
+    """
+    if isinstance(problem, ReducedProblem):
+        raise InvalidInputError(
+            "batches cannot be taken of a reduced problem, whose outputs are averages over "
+            "orbits; use the solver particle-flow, or langevin without batch_size"
+        )
 
 
 def block_generator(seed: int, block: int) -> np.random.Generator:

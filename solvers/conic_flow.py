@@ -9,7 +9,7 @@ import numpy as np
 
 from meanfield.checks import as_number
 from meanfield.errors import DivergenceError, InvalidInputError, unknown_name
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
@@ -94,7 +94,7 @@ class ConicFlow:
         if self.method not in _METHODS:
             raise unknown_name("method", self.method, _METHODS)
 
-    def start(self, problem: AnyProblem, measure: ParticleMeasure, seed: int) -> ConicState:
+    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> ConicState:
         """State at time 0; the seed is not used, as nothing is random.
 
         Raises
@@ -105,6 +105,7 @@ class ConicFlow:
         """
         require_noiseless(problem, self.name)
         _require_homogeneous(problem)
+        measure = measure.to_particles()
         outer, inner = measure.positions[:, 0], measure.positions[:, 1:]
         lengths = np.linalg.norm(inner.astype(np.float64), axis=1)
         _require_balance(np.abs(outer, dtype=np.float64), lengths)

@@ -16,6 +16,7 @@ from meanfield.population import PopulationProblem
 from meanfield.problems import AnyProblem
 from meanfield.schedules import Schedule, schedule_from_dict
 from meanfield.solver import settings_to_dict
+from meanfield.solvers.batches import require_points
 from meanfield.solvers.drift import Drift, drift_of
 from meanfield.stages import combine
 from meanfield.typing import Float64Array, FloatArray
@@ -133,6 +134,8 @@ class Langevin:
                 "batches are taken from data, which a population problem has none of; leave out "
                 f"batch_size={self.batch_size}"
             )
+        if self.batch_size is not None:
+            require_points(problem)
         measure = measure.to_particles()
         positions = measure.positions.copy()
         stages = np.zeros((_ROOM[self.method], *positions.shape), positions.dtype)

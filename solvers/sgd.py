@@ -15,9 +15,14 @@ from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.population import PopulationProblem
 from meanfield.problems import AnyProblem
-from meanfield.reduced import ReducedProblem
 from meanfield.solver import require_noiseless, settings_to_dict
-from meanfield.solvers.batches import POINTS_PER_BLOCK, block_generator, draws_of_points, shuffled
+from meanfield.solvers.batches import (
+    POINTS_PER_BLOCK,
+    block_generator,
+    draws_of_points,
+    require_points,
+    shuffled,
+)
 from meanfield.solvers.descent import descend
 from meanfield.typing import Float64Array, FloatArray
 
@@ -107,7 +112,7 @@ class SGD:
                 "sgd takes its batches from data, which a population problem has none of; use "
                 "OnlineSGD with the distribution that draws them, for example Teacher"
             )
-        _refuse_orbits(problem)
+        require_points(problem)
         if not self.replacement and self.batch_size > len(problem.data):
             raise InvalidInputError(
                 f"batch_size must be at most the number of points, {len(problem.data)}, "
@@ -188,7 +193,7 @@ class OnlineSGD:
             If the distribution does not fit the neuron or the loss.
         """
         require_noiseless(problem, self.name)
-        _refuse_orbits(problem)
+        require_points(problem)
         if self.distribution.inputs != problem.neuron.inputs:
             raise InvalidInputError(
                 f"the distribution has {self.distribution.inputs} inputs but the neuron has "
@@ -257,11 +262,3 @@ def _descend(
             )
     descent.finish()
     return replace(state, steps=done), ParticleMeasure(state.positions.copy(), state.masses)
-
-
-def _refuse_orbits(problem: AnyProblem) -> None:
-    if isinstance(problem, ReducedProblem):
-        raise InvalidInputError(
-            "sgd cannot take batches of a reduced problem, whose outputs are averages over "
-            "orbits; use the solver particle-flow"
-        )

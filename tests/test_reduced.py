@@ -17,6 +17,7 @@ from meanfield.problems import problem_from_dict
 from meanfield.reduced import ReducedProblem
 from meanfield.reductions import gaussian_points, multi_index, radial
 from meanfield.simulate import simulate
+from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import SGD, OnlineSGD
 from meanfield.trajectory import open as open_run
@@ -184,11 +185,13 @@ def test_averages_and_spreads_are_transposes():
 
 def test_what_does_not_apply_is_refused():
     problem = small().problem
-    with pytest.raises(InvalidInputError, match="sgd cannot take batches of a reduced problem"):
+    with pytest.raises(InvalidInputError, match="batches cannot be taken of a reduced problem"):
         SGD(0.1).start(problem, particles(), 0)
     teacher = Teacher(Neuron(2, activation="tanh"), width=2)
-    with pytest.raises(InvalidInputError, match="sgd cannot take batches of a reduced problem"):
+    with pytest.raises(InvalidInputError, match="batches cannot be taken of a reduced problem"):
         OnlineSGD(0.1, teacher).start(problem, particles(), 0)
+    with pytest.raises(InvalidInputError, match="batches cannot be taken of a reduced problem"):
+        Langevin(0.1, batch_size=2).start(problem, particles(), 0)
     with pytest.raises(InvalidInputError, match="no bound is available for a reduced problem"):
         problem.optimality_gap(particles())
     with pytest.raises(InvalidInputError, match=r"must have the 3 inputs \(z, ρ\) .* got 1"):
