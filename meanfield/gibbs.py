@@ -147,7 +147,7 @@ def gibbs(
         point.covector,
         float(1.0 / np.square(masses).sum()),
     )
-    _warn(found, tolerance * _unit(point))
+    _warn(problem, found, tolerance * _unit(point))
     return found
 
 
@@ -243,7 +243,7 @@ def _require_noise(problem: Problem) -> None:
         )
 
 
-def _warn(found: Gibbs, allowed: float) -> None:
+def _warn(problem: Problem, found: Gibbs, allowed: float) -> None:
     if found.residual > allowed:
         warnings.warn(
             f"the residual of the Gibbs measure stays at {found.residual:.1e}, above "
@@ -251,7 +251,11 @@ def _warn(found: Gibbs, allowed: float) -> None:
             stacklevel=3,
         )
     if isinstance(found.measure, GridMeasure):
-        share = float(found.measure.wall_mass().max())
+        walls = found.measure.wall_mass()
+        volume = problem.volume
+        if volume is not None and found.measure.lower[volume.parameter] == 0.0:
+            walls[volume.parameter, 0] = 0.0  # lengths end at 0
+        share = float(walls.max())
         if share > _CUT_OFF:
             warnings.warn(
                 f"the box cuts the Gibbs measure off: {share:.1e} of it is in the two layers at "

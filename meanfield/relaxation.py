@@ -20,9 +20,9 @@ from meanfield.typing import Float64Array
 __all__ = ["DecayRate", "decay_rate"]
 
 # Cells up to which the sparse factors fit, by the number of axes.
-_MOST_CELLS = {1: 2**20, 2: 2**18, 3: 2**16}
+_MOST_CELLS = {1: 2**20, 2: 2**18, 3: 2**15}
 # Directions of the outputs that are less than this part of the temperature do not count.
-_NEGLIGIBLE = 1e-13
+_NEGLIGIBLE = 1e-10
 # Largest change of Ψ/τ between neighbours that is told apart; beyond, rates are 0 and linear.
 _STEEPEST = 1000.0
 
@@ -98,8 +98,14 @@ def decay_rate(problem: Problem, stationary: Gibbs) -> DecayRate:
     stiffness = _stiffness(potential.reshape(grid.shape) / problem.temperature, grid.spacing)
     coupling = _coupling(problem, cells, grid.weights)
     shift = problem.temperature * float(np.sum((grid.upper - grid.lower) ** -2.0))
-    frozen = _Pencil(stiffness, problem.temperature, coupling[:, :0], shift)
-    full = _Pencil(stiffness, problem.temperature, coupling, shift)
+    factors = splu(
+        csc_array(stiffness + shift / problem.temperature * eye_array(len(grid))),
+        permc_spec="MMD_AT_PLUS_A",  # the matrix is symmetric, and diagonally dominant
+        diag_pivot_thresh=0.0,
+        options={"SymmetricMode": True},
+    )
+    frozen = _Pencil(stiffness, factors, problem.temperature, coupling[:, :0], shift)
+    full = _Pencil(stiffness, factors, problem.temperature, coupling, shift)
     rate, vector = full.smallest(grid.weights)
     mode = np.sqrt(grid.weights) * full.divide(vector)
     mode = mode / (np.abs(mode).sum() * grid.volume)
@@ -113,6 +119,8 @@ class _Pencil:
     ----------
     stiffness : (M, M) sparse array
         T.
+    sparse : object
+        Factors of T + shift/τ.
     temperature : float
         τ.
     coupling : (M, r) array
@@ -121,15 +129,19 @@ class _Pencil:
     """
 
     def __init__(
-        self, stiffness: Any, temperature: float, coupling: Float64Array, shift: float
+        self,
+        stiffness: Any,
+        sparse: Any,
+        temperature: float,
+        coupling: Float64Array,
+        shift: float,
     ) -> None:
         self._stiffness, self._shift = stiffness, shift
         self._temperature, self._coupling = temperature, coupling
         # N⁻¹ = τ⁻¹ − Y D Yᵀ
         squares = np.square(coupling).sum(axis=0)
         self._reduction = 1.0 / (temperature * (temperature + squares))
-        count = stiffness.shape[0]
-        self._sparse = splu(csc_array(stiffness + shift / temperature * eye_array(count)))
+        self._sparse = sparse
         self._solved = np.zeros_like(coupling)
         for column in range(coupling.shape[1]):
             self._solved[:, column] = self._sparse.solve(np.ascontiguousarray(coupling[:, column]))

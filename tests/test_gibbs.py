@@ -108,6 +108,15 @@ def test_huber_reaches_the_boundary_of_its_dual_domain():
     assert resting.any() and not resting.all()
 
 
+def test_huber_with_targets_far_beyond_its_threshold(rng):
+    # Differences to the targets have rounding errors far above that of the threshold.
+    neuron = mf.Neuron(1, activation="relu", outer="fixed")
+    data = mf.Dataset(2.0 * rng.standard_normal(20), 100.0 * rng.standard_normal(20))
+    problem = mf.Problem(neuron, data, huber(1e-3), ridge=0.3, temperature=0.1, scale=3.0)
+    found = mf.gibbs(problem, uniform(-9.0, 9.0, (40, 40)))
+    assert found.iterations < 10 and found.gap < 1e-12
+
+
 def test_cross_entropy_with_two_outputs():
     x = np.array([-1.0, 0.5, 1.0])
     neuron = mf.Neuron(1, outputs=2, activation="tanh", bias=False)
@@ -147,6 +156,18 @@ def test_the_distance_to_the_minimum_is_an_entropy_and_a_difference_of_outputs(r
     entropy = relative_entropy(other.weights, np.log(best.measure.weights))
     expected = problem.temperature * entropy + 0.5 * problem.data.weights @ change**2
     assert problem.energy(other) - best.energy == pytest.approx(expected, rel=1e-11)
+
+
+def test_lengths_of_noisy_vectors_have_the_chi_law():
+    # Data at 0: neurons do not matter, and |w| of w ~ N(0, τ/λ) in R³ has E |w|² = 3 τ/λ.
+    neuron = mf.Neuron(1, activation="tanh", outer="fixed", bias=False)
+    problem = mf.Problem(
+        neuron, mf.Dataset([[0.0]], [1.0]), ridge=0.5, temperature=0.2,
+        volume={"parameter": 0, "power": 2},
+    )  # fmt: skip
+    found = mf.gibbs(problem, uniform(0.0, 7.0, 200))
+    second = found.measure.weights @ found.measure.positions[:, 0] ** 2
+    assert second == pytest.approx(3.0 * 0.2 / 0.5, rel=1e-12)
 
 
 def test_small_relative_entropies_keep_their_digits():

@@ -140,6 +140,6 @@ def test_nodes_have_no_decay_rate():
 def test_too_many_cells_are_refused():
     neuron = mf.Neuron(1, activation="tanh")
     problem = mf.Problem(neuron, mf.Dataset([[1.0]], [1.0]), ridge=1.0, temperature=0.5)
-    best = mf.gibbs(problem, uniform(-5.0, 5.0, (41, 41, 41)))
-    with pytest.raises(InvalidInputError, match="at most 65536 cells in 3 dimensions, got 68921"):
+    best = mf.gibbs(problem, uniform(-5.0, 5.0, (33, 33, 33)))
+    with pytest.raises(InvalidInputError, match="at most 32768 cells in 3 dimensions, got 35937"):
         mf.decay_rate(problem, best)
