@@ -42,8 +42,9 @@ class RadialVolume:
     The potential is even in θ_i: a particle that a finite step of noise throws over 0
     goes on as the mirror image of the length |θ_i|, with the same output wherever the
     neuron is even in θ_i, as averages over directions are. At θ_i = 0 itself the
-    velocity is taken as 0. Explicit steps s of noise keep averages to O(s) for power ≥ 2;
-    for power 1 the few particles at distance O(√(τ s)) from 0 make it O(s log 1/s).
+    velocity is taken as 0. Steps s of noise throw particles so close to 0 that 1/θ would
+    throw them back too far, to averages without a limit; there the slope is cut, by O(s²)
+    elsewhere.
 
     Examples
     --------
@@ -78,11 +79,21 @@ class RadialVolume:
         with np.errstate(divide="ignore"):
             return self.power * np.log(np.abs(self._column(positions)))
 
-    def slopes(self, positions: FloatArray) -> Float64Array:
-        """Derivatives ∂ log J / ∂θ_i = power / θ_i, shape (m,); 0 at 0."""
+    def slopes(self, positions: FloatArray, diffusion: float = 0.0) -> Float64Array:
+        """Derivatives ∂ log J / ∂θ_i = power / θ_i, shape (m,); 0 at 0.
+
+        Parameters
+        ----------
+        positions : (m, p) array
+        diffusion : float
+            τ s of a step of length s with noise: within √(power τ s) of 0 the slope is cut
+            to power θ³ / (θ⁴ + (power τ s)²), so that no step is much longer than that.
+        """
         lengths = self._column(positions)
+        cut = (self.power * diffusion) ** 2
+        quartics = lengths**4 + cut
         result = np.zeros_like(lengths)
-        np.divide(self.power, lengths, out=result, where=lengths != 0.0)
+        np.divide(self.power * lengths**3, quartics, out=result, where=quartics > 0.0)
         return result
 
     def _column(self, positions: Array) -> Float64Array:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
 from meanfield.solvers.batches import POINTS_PER_BLOCK, BatchVelocity, draws_of_points
 from meanfield.typing import Float64Array, FloatArray, IntArray
@@ -25,34 +27,39 @@ class Drift(Protocol):
         ...
 
 
-def drift_of(problem: AnyProblem, batch_size: int | None, seed: int, dtype: Any) -> Drift:
-    """The drift from all data, or from batches."""
+def drift_of(
+    problem: AnyProblem, batch_size: int | None, seed: int, dtype: Any, step: float
+) -> Drift:
+    """The drift from all data, or from batches, for steps of this length."""
     if batch_size is None:
-        return _FullDrift(problem)
-    return _BatchDrift(problem, batch_size, seed, dtype)
+        return _FullDrift(problem, step)
+    return _BatchDrift(problem, batch_size, seed, dtype, step)
 
 
 class _FullDrift:
     """The velocity of the problem."""
 
-    def __init__(self, problem: AnyProblem) -> None:
-        self._problem, self._excess = problem, 0.0
+    def __init__(self, problem: AnyProblem, step: float) -> None:
+        # The geometric part is added apart, as it depends on the step.
+        apart = isinstance(problem, Problem) and problem.volume is not None
+        self._problem = replace(problem, temperature=0.0) if apart else problem
+        self._step, self._temperature = step, 0.0
 
     def load(self, number: int, temperature: float) -> None:
-        """Remember by how much the temperature is that of the problem."""
-        self._excess = temperature - self._problem.temperature
+        """Remember the temperature."""
+        self._temperature = temperature
 
     def write(self, positions: FloatArray, masses: Float64Array, out: FloatArray) -> None:
         """Write the velocities of particles into `out`."""
         self._problem.velocity_at(positions, masses, out=out)
-        _add_volume(self._problem, self._excess, positions, out)
+        _add_volume(self._problem, self._temperature, self._step, positions, out)
 
 
 class _BatchDrift:
     """Velocities from one batch a step; the seed and the number of the step say which."""
 
-    def __init__(self, problem: AnyProblem, size: int, seed: int, dtype: Any) -> None:
-        self._problem, self._size, self._seed = problem, size, seed
+    def __init__(self, problem: AnyProblem, size: int, seed: int, dtype: Any, step: float) -> None:
+        self._problem, self._size, self._seed, self._step = problem, size, seed, step
         self._velocity = BatchVelocity(problem, size, dtype)
         self._factors = np.full(size, 1.0 / size)
         self._temperature = 0.0
@@ -67,7 +74,7 @@ class _BatchDrift:
     def write(self, positions: FloatArray, masses: Float64Array, out: FloatArray) -> None:
         """Write the velocities of particles into `out`."""
         self._velocity.write(positions, masses, out)
-        _add_volume(self._problem, self._temperature, positions, out)
+        _add_volume(self._problem, self._temperature, self._step, positions, out)
 
     def _points(self, number: int) -> IntArray:
         """Numbers of the points of a batch; drawn block by block."""
@@ -81,9 +88,10 @@ class _BatchDrift:
 
 
 def _add_volume(
-    problem: AnyProblem, temperature: float, positions: FloatArray, out: FloatArray
+    problem: AnyProblem, temperature: float, step: float, positions: FloatArray, out: FloatArray
 ) -> None:
-    """Add the geometric part of the velocity at a temperature."""
-    volume = getattr(problem, "volume", None)
+    """Add the geometric part of the velocity at a temperature, for a step."""
+    volume = problem.volume
     if volume is not None and temperature != 0.0:
-        out[:, volume.parameter] += temperature * volume.slopes(positions)
+        slopes = volume.slopes(positions, temperature * step)
+        out[:, volume.parameter] += temperature * slopes

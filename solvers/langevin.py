@@ -146,7 +146,7 @@ class Langevin:
     ) -> tuple[LangevinState, ParticleMeasure]:
         """State and measure after ⌊t / s⌋ steps."""
         target = int(np.floor(t / self.step * (1.0 + 1e-12) + 1e-9))
-        drift = drift_of(problem, self.batch_size, state.seed, state.positions.dtype)
+        drift = drift_of(problem, self.batch_size, state.seed, state.positions.dtype, self.step)
         for number in range(state.steps, target):
             temperatures = [
                 self.temperature((k + 0.5) * self.step, problem.temperature)

@@ -94,6 +94,28 @@ def test_lengths_of_an_ornstein_uhlenbeck_process(dim):
     assert squares.mean() == pytest.approx(exact, abs=tolerance)
 
 
+@pytest.mark.parametrize("method", ["euler-maruyama", "heun", "leimkuhler-matthews"])
+def test_particles_next_to_zero_are_not_thrown_away(method):
+    # In the plane a step of noise leaves particles at any distance from 0: with the slope
+    # 1/r itself the mean of r² is infinite after one step more.
+    problem, count = radius(2), 20_000
+    measure = RadialGaussian(1, 0, 2, std=np.sqrt(0.6)).sample(count, seed=1, sampling="sobol")
+    solver = Langevin(step=0.02, method=method)
+    _, after = solver.advance(problem, solver.start(problem, measure, seed=3), 0.8)
+    squares = after.positions[:, 0] ** 2
+    # Four standard errors of an exponential law, and O(step) near 0.
+    assert squares.mean() == pytest.approx(1.2, rel=4.0 / np.sqrt(count) + 0.02)
+    assert squares.max() < 1.2 * 3.0 * np.log(count)
+
+
+def test_the_cut_of_the_slope_is_far_from_lengths_of_many_dimensions():
+    volume, lengths = RadialVolume(0, 39.0), np.array([[2.0], [4.0]])
+    exact, cut = volume.slopes(lengths), volume.slopes(lengths, diffusion=1e-4)
+    # (power τ s)² / θ⁴ = 1e-6 at θ = 2.
+    np.testing.assert_allclose(cut, exact, rtol=1e-6)
+    assert np.abs(volume.slopes(np.array([[1e-9]]), diffusion=1e-4)).max() < 1e-3
+
+
 def test_a_problem_with_a_volume_is_rebuilt():
     problem = radius(40)
     described = problem.to_dict()
