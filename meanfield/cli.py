@@ -249,8 +249,7 @@ def check(
     status 1 if two solvers differ by more than their errors explain.
 
     For example:
-    $ meanfield check gibbs-1d
-    $ meanfield check relu-1d --t-end 2 --particles 2000
+    $ meanfield check gibbs-1d --t-end 10
     """
     from meanfield.source import named_experiment
 
