@@ -403,7 +403,13 @@ def _values(
     for first in range(0, shape[0], layer):
         part = slice(first, first + layer)
         points = np.stack(np.meshgrid(axes[0][part], *axes[1:], indexing="ij"), axis=-1)
-        values = np.asarray(function(points.reshape(-1, len(shape))))
+        try:
+            values = np.asarray(function(points.reshape(-1, len(shape))))
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"{error}; the box has {len(shape)} axes, as lower, upper and cells say: give one "
+                "of them an entry for each parameter, for example cells=(80, 80)"
+            ) from None
         if values.shape != (points.size // len(shape),):
             raise InvalidInputError(
                 f"a density takes points (M, {len(shape)}) to values (M,), got values of shape "

@@ -98,6 +98,12 @@ def test_a_difference_is_zero_for_equal_measures_and_symmetric(rng):
     assert difference(problem, one, other) == difference(problem, other, one)
 
 
+def test_many_sobol_points_are_thinned_to_points_of_the_same_law():
+    many, few = (ParticleMeasure.gaussian(n, 2, seed=0, sampling="sobol") for n in (4000, 1000))
+    problem = Problem(Neuron(1, outer="fixed"), Dataset([[1.0]], [0.0]))
+    assert difference(problem, many, few).wasserstein < 0.1
+
+
 def test_the_verb_prints_tables_and_fails_if_solvers_differ(monkeypatch, capsys):
     def built(solver):
         few = replace(experiment(solver), particles=60)

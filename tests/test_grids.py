@@ -305,3 +305,10 @@ def test_a_grid_does_not_change():
     for array in (grid.density, grid.lower, grid.positions, grid.weights):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1.0
+
+
+def test_a_box_of_one_axis_for_a_law_of_two_says_how_to_give_two():
+    with pytest.raises(
+        InvalidInputError, match=r"2 columns, got 1; the box has 1 axes.*\(80, 80\)"
+    ):
+        GridMeasure.from_density(Gaussian(2).density, -9.0, 9.0, 80)

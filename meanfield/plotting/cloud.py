@@ -97,12 +97,14 @@ class Cloud:
         order = self.view.colouring.order(measure.positions)
         positions, masses = measure.positions[order], measure.weights[order]
         colours = self.view.colouring.colours(positions)
-        area, opacity = point_style(len(measure))
+        # As many particles of equal mass would crowd the picture as much.
+        count = 1.0 / float(masses @ masses)
+        area, opacity = point_style(count)
         if self._artist is None:
             edge = 0.35 if len(measure) <= 1000 else 0.0
             self._artist = self.ax.scatter([], [], zorder=3, linewidths=edge, edgecolors="white")
         self._artist.set_offsets(self.view.directions.project(positions))
-        self._artist.set_sizes(area * np.minimum(masses * len(masses), 25.0))
+        self._artist.set_sizes(area * np.minimum(masses * count, 25.0))
         self._artist.set_facecolors(np.column_stack([colours, np.full(len(colours), opacity)]))
 
     def _draw_density(self, measure: Measure) -> None:
@@ -178,9 +180,9 @@ class Cloud:
         self._trails.set_color(list(map(tuple, shades[short])))
 
 
-def point_style(count: int) -> tuple[float, float]:
+def point_style(count: float) -> tuple[float, float]:
     """Area of a point in square points and its opacity, for that many points."""
-    crowd = np.log10(max(count, 10))
+    crowd = np.log10(max(count, 10.0))
     return float(np.interp(crowd, [1.5, 2.5, 3.7], [90.0, 30.0, 7.0])), float(
         np.interp(crowd, [2.0, 3.7], [0.9, 0.55])
     )

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.gridspec import SubplotSpec
 
 from meanfield.grids import GridMeasure
+from meanfield.measures import ParticleMeasure
 from meanfield.plotting.cloud import Cloud, add_key, note_outside
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.evolution import plot_evolution
@@ -109,7 +110,8 @@ def _headline(run: Run) -> str:
     outer = "" if neuron.outer == "fixed" else "a\\,"
     name = neuron.activation.name.replace("_", "\\_")
     inner = "w \\cdot x" + (" + b" if neuron.bias else "")
-    size = f"{len(measure)} neurons"
+    uniform = isinstance(measure, ParticleMeasure) and measure.is_uniform
+    size = f"{len(measure)} {'neurons' if uniform else 'weighted nodes'}"
     if isinstance(measure, GridMeasure):
         size = f"grid of {' x '.join(str(count) for count in measure.shape)} cells"
     words = f"{size}  $\\Phi = {outer}\\mathrm{{{name}}}({inner})$"

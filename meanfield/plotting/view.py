@@ -139,11 +139,21 @@ def _limits(projected: Float64Array, weights: Float64Array, directions: Directio
     return intervals[0], intervals[1]
 
 
+def _quantiles(values: Array, masses: Float64Array) -> tuple[float, float]:
+    """Where all but 1 % of the mass on either side lies."""
+    if values.size == 0:
+        return 0.0, 0.0
+    order = np.argsort(values)
+    middle = np.cumsum(masses[order]) - 0.5 * masses[order]
+    low, high = np.interp((0.01, 0.99), middle / masses.sum(), values[order])
+    return float(low), float(high)
+
+
 def _robust_interval(values: Array, weights: Float64Array) -> tuple[float, float]:
     lows, highs = np.empty(len(values)), np.empty(len(values))
     for row, (frame, masses) in enumerate(zip(values, weights, strict=True)):
-        present = frame[(masses > 0.0) & np.isfinite(frame)]
-        lows[row], highs[row] = np.quantile(present, (0.01, 0.99)) if present.size else (0.0, 0.0)
+        present = (masses > 0.0) & np.isfinite(frame)
+        lows[row], highs[row] = _quantiles(frame[present], masses[present])
     spans = np.maximum(np.abs(lows), np.abs(highs))
     sound = spans <= 30.0 * np.median(spans)
     low, high = float(lows[sound].min()), float(highs[sound].max())
