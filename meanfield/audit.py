@@ -235,7 +235,9 @@ def _smaller_networks(
     solver = _with_longer_steps(experiment.solver(name))
     coarse = replace(experiment, solvers={name: solver})
     seeds = range(seed + 1, seed + 1 + _REPLICAS)
-    return [_last(coarse, name, other, max(1, particles // _QUARTER)).measures[-1] for other in seeds]
+    return [
+        _last(coarse, name, other, max(1, particles // _QUARTER)).measures[-1] for other in seeds
+    ]
 
 
 def _coarser_nodes(experiment: Experiment, run: Trajectory, seed: int) -> Measure:

@@ -87,7 +87,9 @@ def test_online_data_are_another_problem():
 
 @pytest.mark.parametrize("particles", [0, 3])
 def test_too_few_particles_have_no_quarter(particles):
-    with pytest.raises(InvalidInputError, match=f"particles must be an integer >= 4, got {particles}"):
+    with pytest.raises(
+        InvalidInputError, match=f"particles must be an integer >= 4, got {particles}"
+    ):
         audit(experiment(temperature=0.1), particles=particles)
 
 
