@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from meanfield.checks import as_count
 from meanfield.distances import wasserstein
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
@@ -32,6 +33,8 @@ _SLACK = 3.0
 _ROUNDING = 1e-10
 # Runs of half the resolution whose mean square difference is the error of a random method.
 _REPLICAS = 3
+# They have one particle for so many of the run.
+_QUARTER = 4
 # Atoms of each measure in exact transport.
 _ATOMS = 1000
 
@@ -144,7 +147,7 @@ def audit(
     solvers : sequence of str
         Names to try.
     particles : int, optional
-        Neurons of particle methods.
+        Neurons of particle methods, at least 4.
     seed : int
 
     Returns
@@ -154,10 +157,12 @@ def audit(
     Raises
     ------
     InvalidInputError
-        If fewer than two solvers apply.
+        If fewer than two solvers apply, or there are fewer than 4 particles.
     DivergenceError
         If one that applies leaves the finite numbers.
     """
+    if particles is not None:
+        as_count("particles", particles, least=_QUARTER)
     prepared = replace(experiment, sampling="sobol", particles=particles or experiment.particles)
     answers: dict[str, Answer] = {}
     refusals: dict[str, str] = {}
@@ -233,7 +238,9 @@ def _smaller_networks(
     solver = _with_longer_steps(experiment.solver(name))
     coarse = replace(experiment, solvers={name: solver})
     seeds = range(seed + 1, seed + 1 + _REPLICAS)
-    return [_last(coarse, name, other, max(1, particles // 4)).measures[-1] for other in seeds]
+    return [
+        _last(coarse, name, other, max(1, particles // _QUARTER)).measures[-1] for other in seeds
+    ]
 
 
 def _coarser_nodes(experiment: Experiment, run: Trajectory, seed: int) -> Measure:

@@ -152,7 +152,10 @@ def _homogeneous_gap(problem: Learning, measure: Measure, outputs: Float64Array)
     def value(share: float) -> float:
         return conjugate_risk(loss, share * derivatives, data.targets, data.weights, problem.scale)
 
-    found = minimize_scalar(value, bounds=(0.0, most), method="bounded", options={"xatol": 1e-12})
+    with np.errstate(invalid="ignore"):  # the value is infinite outside the domain of R*
+        found = minimize_scalar(
+            value, bounds=(0.0, most), method="bounded", options={"xatol": 1e-12}
+        )
     best = min(value(share) for share in (0.0, min(1.0, most), most, float(found.x)))
     return max(0.0, problem.energy(measure) + best)
 

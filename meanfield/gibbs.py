@@ -14,6 +14,7 @@ from meanfield.grids import GridMeasure
 from meanfield.measures import Gaussian, InitialLaw, Measure, ParticleMeasure
 from meanfield.newton import DualPoint, Support, ascend, dual_point
 from meanfield.problem import Problem
+from meanfield.radial_laws import RadialGaussian
 from meanfield.typing import Float64Array
 
 __all__ = ["Gibbs", "gibbs"]
@@ -21,6 +22,8 @@ __all__ = ["Gibbs", "gibbs"]
 _MOST_STEPS = 200
 # A share of the Gibbs measure at the walls above which the box cuts it off.
 _CUT_OFF = 1e-6
+# Effective nodes below which averages over nodes mean little.
+_FEWEST_NODES = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +85,8 @@ def gibbs(
     support : GridMeasure or InitialLaw, optional
         A grid: μ* has a density on its cells, and the given density is the first guess. A
         law: integrals are averages over nodes drawn from it with weights 1/density, for any
-        number of parameters. By default the normal law e^{−V/τ}, which needs a ridge on all
-        parameters.
+        number of parameters. By default the law e^{−V/τ}, normal but for a parameter that is
+        a length ≥ 0, which needs a ridge on all parameters.
     nodes : int
         Number of nodes drawn from a law, by a scrambled Sobol sequence.
     seed : int
@@ -106,7 +109,8 @@ def gibbs(
     Warns
     -----
     UserWarning
-        If the residual stays above the tolerance, or walls of the box cut μ* off.
+        If the residual stays above the tolerance, walls of the box cut μ* off, or few of
+        the nodes carry most of the mass.
 
     Notes
     -----
@@ -208,8 +212,8 @@ def _support(
     return placed, log_volumes, placed.outputs(drawn.weights)
 
 
-def _ridge_law(problem: Problem) -> Gaussian:
-    """The normal law e^{−V/τ}/Z."""
+def _ridge_law(problem: Problem) -> InitialLaw:
+    """The law e^{−V/τ}/Z: normal, but for a length, which is that of a normal vector."""
     strengths = problem.ridge.coefficients(problem.neuron)
     if strengths.min() <= 0.0:
         raise InvalidInputError(
@@ -217,7 +221,10 @@ def _ridge_law(problem: Problem) -> Gaussian:
             "Gibbs measure may not exist; give a grid or a law as support, or set ridge > 0"
         )
     spread = np.sqrt(problem.temperature / strengths)
-    return Gaussian(problem.neuron.dim, std=tuple(float(width) for width in spread))
+    dim, widths, volume = problem.neuron.dim, tuple(spread.tolist()), problem.volume
+    if volume is None:
+        return Gaussian(dim, std=widths)
+    return RadialGaussian(dim, volume.parameter, round(volume.power) + 1, std=widths)
 
 
 def _measure(
@@ -248,6 +255,13 @@ def _warn(problem: Problem, found: Gibbs, allowed: float) -> None:
         warnings.warn(
             f"the residual of the Gibbs measure stays at {found.residual:.1e}, above "
             f"{allowed:.1e}; the energy is within {found.gap:.1e} of its minimum",
+            stacklevel=3,
+        )
+    if not isinstance(found.measure, GridMeasure) and found.effective_nodes < _FEWEST_NODES:
+        warnings.warn(
+            f"the Gibbs measure rests on {found.effective_nodes:.1f} effective nodes of "
+            f"{len(found.measure)}, too few for its integrals; use more nodes, or a law with "
+            "more of its mass where the measure has it",
             stacklevel=3,
         )
     if isinstance(found.measure, GridMeasure):

@@ -137,7 +137,12 @@ class GridMeasure:
         density = _values(function, low, high, shape)
         total = density.sum()
         finer = _values(function, low, high, tuple(2 * size for size in shape)).sum() / 2**axes
-        if not abs(total - finer) <= _RESOLVED * finer or finer == 0.0:
+        if finer == 0.0:
+            raise InvalidInputError(
+                f"the density is 0 at the centres of all {_times(shape)} cells, and of halved "
+                "ones; use more cells or another box"
+            )
+        if not abs(total - finer) <= _RESOLVED * finer:
             raise InvalidInputError(
                 f"the density is not resolved by the {_times(shape)} cells: halved ones change "
                 f"its integral from {total:.3g} to {finer:.3g}; use more cells or another box"

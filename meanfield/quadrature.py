@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from meanfield.checks import as_count
 from meanfield.errors import InvalidInputError
 from meanfield.measures import InitialLaw, ParticleMeasure
@@ -123,7 +125,8 @@ def coarser(law: InitialLaw, measure: ParticleMeasure, seed: int = 0) -> Particl
     """Nodes of the same rule at half the resolution: what an error can be estimated from.
 
     Combinations and panels take half the nodes in each parameter or panel; a Sobol
-    sequence takes half the points of another scrambling, whose error is independent.
+    sequence takes half the points of another scrambling, whose error is independent. The
+    one node of a law without free parameters is exact, and stays.
 
     Parameters
     ----------
@@ -144,11 +147,18 @@ def coarser(law: InitialLaw, measure: ParticleMeasure, seed: int = 0) -> Particl
     36
     """
     form = StandardForm.of(law)
+    if form.dimensions == 0 and np.array_equal(measure.positions, form.centre[None, :]):
+        return measure
     for name in rules_for(law) if form.dimensions > 0 else ():
         if len(measure) > rules[name].least(form.dimensions):
             found = rules[name].coarser(form, measure, seed)
             if found is not None:
                 return found
+    if form.dimensions > 0 and len(measure) == 1:
+        raise InvalidInputError(
+            "a single node has no lower resolution from which its error could be estimated; "
+            "use more nodes"
+        )
     raise InvalidInputError(
         f"{measure} is not what a quadrature rule gives for {form}; make it with quadrature"
     )

@@ -220,6 +220,10 @@ def _coupling(problem: Problem, cells: Cells, masses: Float64Array) -> Float64Ar
 
 
 def _checked(stationary: Gibbs) -> GridMeasure:
+    if not isinstance(stationary, Gibbs):
+        raise InvalidInputError(
+            f"stationary must be what gibbs returns, got {type(stationary).__name__}"
+        )
     grid = stationary.measure
     if not isinstance(grid, GridMeasure):
         raise InvalidInputError(

@@ -127,6 +127,8 @@ class QuadratureFlow:
             If the rule serves neither the law nor the activation, or the problem is noisy.
         """
         _require_noiseless(problem)
+        if particles is not None:
+            as_count("particles", particles)
         nodes = particles or self.nodes or default_nodes(problem, law)
         rule = choose_rule(problem, law, nodes, t_end, seed) if self.rule == "auto" else self.rule
         if rules[rule].spectral and not is_smooth(problem):

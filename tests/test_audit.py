@@ -85,6 +85,14 @@ def test_online_data_are_another_problem():
     assert found.refusals["sgd"].startswith("it learns fresh data of the law")
 
 
+@pytest.mark.parametrize("particles", [0, 3])
+def test_too_few_particles_have_no_quarter(particles):
+    with pytest.raises(
+        InvalidInputError, match=f"particles must be an integer >= 4, got {particles}"
+    ):
+        audit(experiment(temperature=0.1), particles=particles)
+
+
 def test_one_solver_alone_has_nothing_to_be_compared_with():
     with pytest.raises(InvalidInputError, match="fewer than two solvers apply to line.*sgd has no"):
         audit(experiment(temperature=0.1), solvers=("grid", "sgd"))

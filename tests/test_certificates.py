@@ -145,6 +145,19 @@ def test_a_measure_that_is_far_from_optimal_is_told_within_one_per_cent():
     assert exact * (1.0 - 1e-9) <= problem.optimality_gap(other) <= 1.01 * exact + 1e-9
 
 
+@pytest.mark.parametrize("loss", [huber(0.5), "logistic"])
+def test_multiples_of_the_covector_may_leave_the_domain_of_the_conjugate(loss):
+    # A warning of the search would fail. |a w| ≤ (a² + w²)/2: one balanced neuron is the best.
+    neuron = mf.Neuron(1, activation="linear", bias=False)
+    problem = mf.Problem(neuron, mf.Dataset([[1.0]], [1.0]), loss, ridge=0.1)
+    lengths = np.linspace(0.0, 3.0, 30_001)
+    risks = problem.loss.values(lengths[:, None] ** 2, np.ones((len(lengths), 1)))
+    least = float((risks + 0.1 * lengths**2).min())
+    measure = mf.ParticleMeasure([[0.3, 0.4], [-0.5, 1.0]])
+    excess = problem.energy(measure) - least
+    assert excess - 1e-7 <= problem.optimality_gap(measure) < 20.0 * excess
+
+
 def test_masses_of_a_grid_are_certified_without_noise():
     problem = NOISELESS["fixed tanh"]().problem
     grid = grid_of(np.full(400, 1.0 / 400), -3.0, 3.0, (20, 20))

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -168,6 +170,25 @@ def test_lengths_of_noisy_vectors_have_the_chi_law():
     found = mf.gibbs(problem, uniform(0.0, 7.0, 200))
     second = found.measure.weights @ found.measure.positions[:, 0] ** 2
     assert second == pytest.approx(3.0 * 0.2 / 0.5, rel=1e-12)
+
+
+@pytest.mark.parametrize("power", [1, 4])
+def test_by_default_lengths_are_drawn_from_the_chi_law(power):
+    # Data at 0: Z is the integral of r^power e^{−λ r²/(2τ)} over lengths r > 0, and F = −τ log Z.
+    neuron = mf.Neuron(1, activation="tanh", outer="fixed", bias=False)
+    problem = mf.Problem(
+        neuron, mf.Dataset([[0.0]], [0.0]), ridge=0.5, temperature=0.2,
+        volume={"parameter": 0, "power": power},
+    )  # fmt: skip
+    found, half = mf.gibbs(problem, nodes=64), 0.5 * (power + 1)
+    partition = 0.5 * (2.0 * 0.2 / 0.5) ** half * math.gamma(half)
+    assert found.measure.positions.min() > 0.0
+    assert found.energy == pytest.approx(-0.2 * math.log(partition), abs=1e-13)
+
+
+def test_few_effective_nodes_are_reported():
+    with pytest.warns(UserWarning, match="rests on .* effective nodes of 256, too few"):
+        mf.gibbs(plane_problem(), mf.Gaussian(2, mean=9.0, std=0.5), nodes=256)
 
 
 def test_small_relative_entropies_keep_their_digits():

@@ -265,7 +265,7 @@ def test_a_grid_has_no_distance_from_itself():
         ),
         (
             lambda: GridMeasure.from_density(Gaussian(2, 9.0).density, [-90.0] * 2, -80.0, 8),
-            "not resolved by the 8 x 8 cells",
+            "the density is 0 at the centres of all 8 x 8 cells.*use more cells or another box",
         ),
         (lambda: GridMeasure.from_density(Gaussian(1).density, -5, 5, 0), "cells must be an int"),
         (

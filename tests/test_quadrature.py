@@ -126,6 +126,18 @@ def test_every_measure_of_a_rule_has_a_coarser_one(law):
         assert abs(coarse.weights.sum() - 1.0) < 1e-13
 
 
+def test_the_node_of_a_law_without_freedom_is_its_own_coarser_one():
+    law = Gaussian(2, mean=1.0, std=0.0)
+    node = quadrature(law, "sobol", 100)
+    assert coarser(law, node) == node
+
+
+def test_a_single_node_has_no_lower_resolution():
+    node = quadrature(Gaussian(3), "sobol", 1)
+    with pytest.raises(InvalidInputError, match="a single node has no lower resolution.*use more"):
+        coarser(Gaussian(3), node)
+
+
 def test_a_measure_of_no_rule_has_no_coarser_one():
     measure = Gaussian(1).sample(100, seed=0)
     with pytest.raises(InvalidInputError, match="is not what a quadrature rule gives"):

@@ -143,3 +143,9 @@ def test_too_many_cells_are_refused():
     best = mf.gibbs(problem, uniform(-5.0, 5.0, (33, 33, 33)))
     with pytest.raises(InvalidInputError, match="at most 32768 cells in 3 dimensions, got 35937"):
         mf.decay_rate(problem, best)
+
+
+def test_a_measure_alone_has_no_decay_rate():
+    grid = mf.GridMeasure.from_density(mf.Gaussian(1).density, -5.0, 5.0, 20)
+    with pytest.raises(InvalidInputError, match="must be what gibbs returns, got GridMeasure"):
+        mf.decay_rate(None, grid)

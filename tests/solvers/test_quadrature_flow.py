@@ -253,6 +253,11 @@ def test_what_does_not_fit_is_refused_with_an_alternative(problem, law, flow, me
         flow.place(problem, law, 100, 1.0, 0)
 
 
+def test_no_nodes_are_refused():
+    with pytest.raises(InvalidInputError, match="particles must be an integer >= 1, got 0"):
+        QuadratureFlow().place(wave(), LINE, 0, 1.0, 0)
+
+
 def test_noise_is_refused_at_the_start_too():
     with pytest.raises(InvalidInputError, match="use the solver grid or langevin"):
         simulate(wave(temperature=0.1), ParticleMeasure([[0.0]]), QuadratureFlow(), t_end=1.0)
