@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from meanfield.bounds import bounds_of
 from meanfield.datasets import Dataset
@@ -143,6 +142,8 @@ def _homogeneous_gap(problem: Learning, measure: Measure, outputs: Float64Array)
 
     Then D(s u) = −R*(s u), as Φ and V have the same degree.
     """
+    from scipy.optimize import minimize_scalar
+
     data, loss = problem.data, problem.loss
     derivatives = loss.derivatives(outputs, data.targets)
     pull = _pull(problem, problem.covector(outputs))

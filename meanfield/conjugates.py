@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit, softmax, xlogy
 
 from meanfield.losses import Loss
 from meanfield.typing import BoolArray, Float64Array
@@ -48,6 +47,8 @@ def conjugates(loss: Loss, derivatives: Float64Array, targets: Float64Array) -> 
     >>> conjugates(losses["squared"], np.array([[2.0]]), np.array([[1.0]]))
     array([4.])
     """
+    from scipy.special import xlogy
+
     if loss.name == "logistic":
         share = -(targets * derivatives)[:, 0]
         values = xlogy(share, share) + xlogy(1.0 - share, 1.0 - share)
@@ -83,6 +84,8 @@ def curvature_roots(loss: Loss, outputs: Float64Array, targets: Float64Array) ->
     >>> curvature_roots(losses["logistic"], np.array([[0.0]]), np.array([[1.0]]))
     array([[[0.5]]])
     """
+    from scipy.special import expit, softmax
+
     count = outputs.shape[1]
     if loss.name == "logistic":
         roots = np.sqrt(expit(outputs) * expit(-outputs))

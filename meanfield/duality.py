@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from meanfield.conjugates import conjugates
 from meanfield.losses import Loss
@@ -61,6 +60,8 @@ def gibbs_law(
     >>> law.masses, round(float(np.exp(law.log_partition)), 12)
     (array([0.75, 0.25]), 1.333333333333)
     """
+    from scipy.special import logsumexp
+
     exponents = log_volumes - potential / temperature
     log_partition = float(logsumexp(exponents))
     log_masses = exponents - log_partition

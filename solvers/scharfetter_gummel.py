@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import gammaln
 
 from meanfield.engines.threads import sweep
 from meanfield.kernels.finite_volume import stir, write_rates
@@ -112,6 +111,8 @@ class ScharfetterGummel:
 
 def _poisson(means: Float64Array) -> Float64Array:
     """Poisson weights of each mean up to a negligible tail, normalised, (number, K + 1)."""
+    from scipy.special import gammaln
+
     largest = float(means.max())
     counts = np.arange(int(np.ceil(largest + 8.0 * np.sqrt(largest) + 20.0)) + 1)
     weights = np.exp(counts * np.log(means[:, None]) - means[:, None] - gammaln(counts + 1.0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import reduce
 
 import numpy as np
-from scipy.fft import dctn, idctn
 
 from meanfield.engines.threads import thread_count
 from meanfield.solvers.grid_field import Attempt, GridField
@@ -62,6 +61,8 @@ class Strang:
 
     def _heat(self, density: Float64Array, time: float) -> Float64Array:
         """Density after the heat flow of the cells for some time."""
+        from scipy.fft import dctn, idctn
+
         workers = thread_count() if density.size >= _MANY else 1
         factors = reduce(np.multiply.outer, [np.exp(-time * decay) for decay in self._decay])
         waves = dctn(density, norm="ortho", workers=workers)
