@@ -111,10 +111,14 @@ def table(rows: list[Row]) -> str:
     """Markdown."""
     lines = ["| solver | resolution | error of outputs | time |", "| --- | --- | --- | --- |"]
     lines += [
-        f"| `{name}` | {size} | {error:.1e} | {1e3 * seconds:.3g} ms |"
+        f"| `{name}` | {size} | {error:.1e} | {_duration(seconds)} |"
         for name, size, error, seconds in rows
     ]
     return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g} ms" if seconds < 1.0 else f"{seconds:.3g} s"
 
 
 def main() -> int:
