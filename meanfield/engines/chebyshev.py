@@ -30,7 +30,7 @@ _PARTICLES_PER_NODE = 1 / 8
 # Fewer pairs of particle and data point than this are summed sooner than sorted.
 _PAIRS = 2**18
 # Particles, and data points, that make a group worth a call.
-_PARTICLES, _POINTS = 2048, 8192
+_PARTICLES, _POINTS = 8192, 8192
 
 
 def is_analytic(neuron: Neuron) -> bool:
