@@ -171,7 +171,7 @@ def solver_from_dict(described: Mapping[str, Any]) -> Any:
     Examples
     --------
     >>> solver_from_dict({"name": "particle-flow", "method": "euler", "step": 0.1})
-    ParticleFlow(method='euler', rtol=1e-06, atol=1e-08, step=0.1)
+    ParticleFlow(method='euler', step=0.1)
     """
     settings = {key: value for key, value in described.items() if key != "name"}
     solver = solvers[described.get("name", "")]
