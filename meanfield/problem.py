@@ -15,6 +15,7 @@ from meanfield.datasets import Dataset
 from meanfield.engines.choice import choose_engine
 from meanfield.engines.engine import Engine
 from meanfield.errors import InvalidInputError
+from meanfield.grids import GridMeasure
 from meanfield.kernels.compilation import read_only
 from meanfield.losses import Loss, loss_from_dict
 from meanfield.measures import Measure, ParticleMeasure, entropy_term, require_measure
@@ -55,7 +56,9 @@ class Problem:
         Oyallon, Bach 2019).
     volume : dict or RadialVolume, optional
         J, where each θ stands for a whole orbit of neurons (see `meanfield.reductions`):
-        the geometric potential −τ log J(θ) then belongs to V. Without noise it is 0.
+        the geometric potential −τ log J(θ) then belongs to V. Without noise it is 0. One
+        parameter is then a length ≥ 0: grids begin at 0, and of laws and particles with
+        negative ones the absolute value counts.
 
     Raises
     ------
@@ -375,7 +378,7 @@ class Problem:
         Raises
         ------
         InvalidInputError
-            For another kind of object or another dimension.
+            For another kind of object or another dimension, or a grid over negative lengths.
         """
         require_measure("measure", measure)
         if measure.dim != self.neuron.dim:
@@ -383,6 +386,8 @@ class Problem:
                 f"the measure has {measure.dim} parameters, but the neuron has "
                 f"{self.neuron.dim}: {', '.join(self.neuron.parameter_names)}"
             )
+        if self.volume is not None and isinstance(measure, GridMeasure):
+            self.volume.require_lengths(measure.lower, self.neuron)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `from_dict` rebuilds the problem.
