@@ -212,7 +212,8 @@ class ReweightedSupport:
     @classmethod
     def read(cls, file: Any) -> ReweightedSupport:
         """Support of the frames in an open file."""
-        return cls(*file["position"].shape[1:], file["position"].dtype.name)
+        _, particles, dim = file["position"].shape
+        return cls(particles, dim, file["position"].dtype.name)
 
     def __len__(self) -> int:
         return self.particles
