@@ -44,6 +44,9 @@ class Solver(Protocol[State]):
         True if all sums over particles are those of `Problem` and `meanfield.stages`,
         and the arrays of the state are (N,) or (…, N, p): then several processes can
         share the particles.
+    changes_masses : bool, optional
+        True if the particles of its measures have other masses at other times, so that each
+        frame keeps them.
     place : method, optional
         ``place(problem, law, particles, t_end, seed)`` makes the initial measure of the
         kind that the method needs, of the law μ_0: a grid, or nodes of a quadrature.

@@ -113,7 +113,7 @@ def plot(
 
 
 def _headline(run: Run) -> str:
-    problem, measure = run.problem, run.measures[0]
+    problem, measure = run.problem, run.measures[-1]
     neuron = problem.neuron
     outer = "" if neuron.outer == "fixed" else "a\\,"
     name = neuron.activation.name.replace("_", "\\_")
