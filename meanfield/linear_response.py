@@ -13,7 +13,7 @@ import numpy as np
 
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.linear_flow import LinearFlow
-from meanfield.mean_shift import curved_outputs, curved_rates
+from meanfield.mean_shift import covariances_of, curved_outputs, curved_rates
 from meanfield.neuron_jets import NeuronJets
 from meanfield.problem import Problem
 from meanfield.typing import Float64Array
@@ -106,13 +106,11 @@ class LinearResponse:
 
     def bias(self, jets: NeuronJets, gradients: Float64Array) -> Float64Array:
         """N times the mean change of outputs at width N, at the points of the jets, (m k, 1)."""
-        moved = gradients.T @ (self.flow.masses * self.shift)
-        return self.problem.scale * (moved + self._curved(jets, gradients, self.influence))
-
-    def _curved(
-        self, jets: NeuronJets, gradients: Float64Array, influence: Float64Array
-    ) -> Float64Array:
-        return curved_outputs(jets, gradients, self.masses, self.basis, influence)
+        covariances = covariances_of(self.influence, self.positions.shape[1])
+        curved = curved_outputs(
+            jets, gradients, self.masses, self.basis, self.influence, covariances
+        )
+        return self.problem.scale * (gradients.T @ (self.flow.masses * self.shift) + curved)
 
     def projected(self, features: Float64Array) -> Float64Array:
         """Components (s, r) of functions of the start (M, s) in the basis."""
@@ -186,13 +184,17 @@ class LinearResponse:
         """Rates of influence, noise and shift, side by side."""
         width = self.basis.shape[1]
         influence = changes[:, :width]
-        forcing = np.zeros((flow.outputs.size, changes.shape[1]))
-        forcing[:, :width] = flow.scale * self.projected(flow.features)
-        curved = self._curved(flow.jets, flow.gradients, influence)
-        forcing[:, -1:] = flow.scale * curved
-        rates = flow.rates(changes, forcing)
-        modes = forcing[:, :width] + flow.tangents(influence)
-        rates[:, -1:] += curved_rates(self.problem, flow, modes, influence)
+        covariances = covariances_of(influence, self.positions.shape[1])
+        curved = curved_outputs(
+            flow.jets, flow.gradients, self.masses, self.basis, influence, covariances
+        )
+        outputs = flow.tangents(changes)
+        outputs[:, :width] += flow.scale * self.projected(flow.features)
+        outputs[:, -1:] += flow.scale * curved
+        rates = flow.rates(changes, outputs)
+        rates[:, -1:] += curved_rates(
+            self.problem, flow, outputs[:, :width], influence, covariances
+        )
         return rates
 
 

@@ -15,7 +15,18 @@ from meanfield.neuron_jets import NeuronJets
 from meanfield.problem import Problem
 from meanfield.typing import Float64Array
 
-__all__ = ["curved_outputs", "curved_rates"]
+__all__ = ["covariances_of", "curved_outputs", "curved_rates"]
+
+
+def covariances_of(influence: Float64Array, dim: int) -> Float64Array:
+    """N times the covariance of each node at width N, (M, p, p), from Y (M p, r)."""
+    moved = influence.reshape(-1, dim, influence.shape[1])
+    result = np.empty((len(moved), dim, dim))
+    for first in range(dim):
+        for second in range(first + 1):
+            entry = np.einsum("ib,ib->i", moved[:, first], moved[:, second])
+            result[:, first, second] = result[:, second, first] = entry
+    return result
 
 
 def curved_outputs(
@@ -24,6 +35,7 @@ def curved_outputs(
     masses: Float64Array,
     basis: Float64Array,
     influence: Float64Array,
+    covariances: Float64Array,
 ) -> Float64Array:
     """Σ_w c_w (⟨∂Φ, Y(w; w)⟩ + ½ tr(∂²Φ Cov_w)) at the points of the jets, shape (m k, 1).
 
@@ -38,10 +50,12 @@ def curved_outputs(
     basis : (M, r) array
     influence : (M p, r) array
         As in `LinearResponse`.
+    covariances : (M, p, p) array
+        Of the nodes.
     """
     moved = influence.reshape(len(masses), -1, basis.shape[1])
     own = np.einsum("ipb,ib->ip", moved, np.sqrt(masses)[:, None] * basis)
-    mixed, squared = _spreads(jets, _covariances(moved))
+    mixed, squared = _spreads(jets, covariances)
     bent = mixed * jets.slopes[:, :, None]
     bent += 0.5 * jets.outer[:, None, :] * (jets.curvatures * squared)[:, :, None]
     second = np.einsum("i,ijc->jc", masses, bent).reshape(-1)
@@ -49,7 +63,11 @@ def curved_outputs(
 
 
 def curved_rates(
-    problem: Problem, flow: LinearFlow, modes: Float64Array, influence: Float64Array
+    problem: Problem,
+    flow: LinearFlow,
+    modes: Float64Array,
+    influence: Float64Array,
+    covariances: Float64Array,
 ) -> Float64Array:
     """Change of the nodes' mean velocity by covariances, shape (M p, 1).
 
@@ -64,15 +82,16 @@ def curved_rates(
         δf, for each direction.
     influence : (M p, r) array
         Y, for each direction.
+    covariances : (M, p, p) array
+        Of the nodes.
     """
     jets, (nodes, dim) = flow.jets, flow.velocity.shape
     points, count = flow.outputs.shape
     columns = problem.neuron.outer_columns
     shaped = modes.reshape(points, count, -1)
-    pushes = (flow.curvature @ shaped).reshape(points * count, -1)
-    joint = (influence @ pushes.T).reshape(nodes, dim, points, count)
+    joint = (influence @ flow.pushes(modes).T).reshape(nodes, dim, points, count)
     joint_inner = np.einsum("jq,iqjc->ijc", jets.points, joint[:, columns:])
-    mixed, squared = _spreads(jets, _covariances(influence.reshape(nodes, dim, -1)))
+    mixed, squared = _spreads(jets, covariances)
     covector = problem.covector(flow.outputs)
 
     rates = np.zeros((nodes, dim))
@@ -88,11 +107,6 @@ def curved_rates(
     bends = _third_derivatives(problem.loss, flow.outputs, shaped @ shaped.transpose(0, 2, 1))
     bends *= 0.5 * problem.data.weights[:, None] / problem.scale
     return np.asarray(-rates.reshape(-1) - flow.gradients @ bends.reshape(-1))[:, None]
-
-
-def _covariances(moved: Float64Array) -> Float64Array:
-    """Covariance of each node, (M, p, p), from its changes (M, p, r)."""
-    return np.asarray(moved @ moved.transpose(0, 2, 1))
 
 
 def _spreads(jets: NeuronJets, covariances: Float64Array) -> tuple[Float64Array, Float64Array]:
