@@ -197,7 +197,7 @@ class ParticleFlow:
         self, field: MeanField, measure: ParticleMeasure, seed: int, times: Float64Array
     ) -> tuple[ParticleMeasure, ...]:
         """Neurons in the mean field, to these tolerances whatever the method; see `carried`."""
-        return carried(field, measure, times, self.rtol, self.atol)
+        return carried(field, measure, times, *self.tolerances(field.problem))
 
     def _step(self, problem: AnyProblem, state: FlowState) -> FlowState:
         """One attempt at a step, in the memory of the state."""
