@@ -14,7 +14,13 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from meanfield.kernels.compilation import inline, reordering_kernel, reordering_part, widest_vectors
+from meanfield.kernels.compilation import (
+    inline,
+    inlined,
+    reordering_kernel,
+    reordering_part,
+    widest_vectors,
+)
 from meanfield.kernels.elementary import exp_minus
 
 __all__ = ["DISTANCE", "GAUSSIAN", "pair_sum"]
@@ -51,13 +57,24 @@ def _improved(y, x):
     return y + y * (error * (real(0.5) + real(0.375) * error))
 
 
+def _inverse_root(x: Any) -> Any:
+    """x^(-1/2) to the root of the rounding: 1e-4 in float32, 1e-12 in float64."""
+    raise NotImplementedError("for compiled code")
+
+
+@inlined(_inverse_root)
+def _iterated(x):
+    if x == types.float32:
+        return lambda x: _improved(_guess(x), x)
+    return lambda x: _improved(_improved(_guess(x), x), x)
+
+
 @inline
 def root(x):
-    """Square root of x >= 0, to 2 ulp; errors go 4 %, 1e-4, 1e-12, 0."""
-    real = type(x)
-    y = _improved(_improved(_guess(x), x), x)
+    """Square root of x >= 0, to 2 ulp, by a last step that squares the error."""
+    y = _inverse_root(x)
     s = x * y
-    return s + (real(0.5) * y) * (x - s * s)
+    return s + (type(x)(0.5) * y) * (x - s * s)
 
 
 @reordering_part
