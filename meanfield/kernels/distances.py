@@ -1,4 +1,4 @@
-"""Sums over all pairs of points of their distance, or of a Gaussian of it.
+"""Sums over all pairs of points of their distance, or of an exponential of it.
 
 Squared distances of one target and a tile of sources are formed coordinate by
 coordinate, as sums of squares of differences: those of equal points are exactly 0.
@@ -21,9 +21,9 @@ from meanfield.kernels.compilation import (
     reordering_part,
     widest_vectors,
 )
-from meanfield.kernels.elementary import exp_minus
+from meanfield.kernels.elementary import exp, exp_minus
 
-__all__ = ["DISTANCE", "GAUSSIAN", "pair_sum"]
+__all__ = ["DISTANCE", "GAUSSIAN", "coupling_sums", "pair_sum"]
 
 DISTANCE, GAUSSIAN = 0, 1
 
@@ -113,6 +113,12 @@ def _set_squares(squares, sources, begin, right, targets, i):
         _add_two(squares, p, q, targets[k, i], targets[k + 1, i])
 
 
+@inline
+def _tile(sources):
+    """Sources of a tile; a function of the number of coordinates and their type only."""
+    return max(_LEAST_TILE, _TILE_BYTES // (sources.itemsize * (sources.shape[0] + 1)))
+
+
 @reordering_part
 def _row(code, squares, charges):
     """Sum of charges[j] k_j from the squared distances."""
@@ -135,8 +141,8 @@ def pair_sum(code, targets, masses, sources, charges, first, last, own):
     with i < j count. Points come as (coordinates, n), an even number of coordinates.
     """
     widest_vectors()
-    dim, count = sources.shape
-    tile = max(_LEAST_TILE, _TILE_BYTES // (sources.itemsize * (dim + 1)))
+    count = sources.shape[1]
+    tile = _tile(sources)
     scratch = np.empty(tile, sources.dtype)
     total = 0.0
     for left in range(0, count, tile):
@@ -147,3 +153,30 @@ def pair_sum(code, targets, masses, sources, charges, first, last, own):
             _set_squares(squares, sources, begin, right, targets, i)
             total += masses[i] * _row(code, squares, charges[begin:right])
     return total
+
+
+@reordering_part
+def _exponential_row(squares, heights, shift):
+    """Sum of exp(heights[j] + shift - squares[j])."""
+    widest_vectors()
+    total = squares.dtype.type(0.0)
+    for j in range(squares.size):
+        total += exp((heights[j] - squares[j]) + shift)
+    return total
+
+
+@reordering_kernel
+def coupling_sums(targets, shifts, sources, heights, first, last, totals):
+    """Set totals[i] = sum_j exp(shifts[i] + heights[j] - |x_i - y_j|^2) from `first` to `last`.
+
+    Points come as (coordinates, n), an even number of coordinates.
+    """
+    count, tile = sources.shape[1], _tile(sources)
+    scratch = np.empty(tile, sources.dtype)
+    totals[first:last] = 0.0
+    for left in range(0, count, tile):
+        right = min(left + tile, count)
+        squares = scratch[: right - left]
+        for i in range(first, last):
+            _set_squares(squares, sources, left, right, targets, i)
+            totals[i] += _exponential_row(squares, heights[left:right], shifts[i])
