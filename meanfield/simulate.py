@@ -32,6 +32,8 @@ __all__ = ["resume", "simulate"]
 _STATE_INTERVAL = 10.0
 # Times that writing took between two states: it costs a run a few per cent at most.
 _STATE_PAUSE = 20.0
+# Variables of every run, which no observer may be called.
+_TAKEN = {"risk", "energy", "time", "position", "weight", "density"}
 
 
 def simulate(
@@ -183,7 +185,8 @@ def _started(
 ) -> tuple[Any, Support]:
     """State at time 0, and what the measures that the solver makes live on."""
     state, first = solver.advance(problem, solver.start(problem, measure, seed), 0.0)
-    return state, support_of(first)
+    changes_masses = getattr(solver, "changes_masses", False)
+    return state, support_of(first, changes_masses=changes_masses)
 
 
 def _record(run: _Run, first: int, progress: bool) -> Trajectory:
@@ -272,9 +275,7 @@ def _closing(sink: Store) -> Iterator[None]:
 
 def _recorded_names(observers: Sequence[Observer]) -> tuple[str, ...]:
     names = tuple(str(o.name) for o in observers if hasattr(o, "name"))
-    if len(set(names)) < len(names) or {"risk", "energy", "time", "position", "density"} & set(
-        names
-    ):
+    if len(set(names)) < len(names) or _TAKEN & set(names):
         raise InvalidInputError(f"observers need different names of their own, got {names}")
     return names
 
