@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from meanfield.checks import as_number
-from meanfield.distances.atoms import Atoms, atoms_of, check_pair, mean_square_distance
+from meanfield.distances.atoms import (
+    Atoms,
+    atoms_of,
+    check_pair,
+    mean_square_distance,
+    weighted_sum,
+)
 from meanfield.distances.pair_means import columns_of, in_groups
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.measures import Measure
@@ -80,7 +86,7 @@ def _entropic_cost(first: Atoms, second: Atoms, epsilon: float) -> float:
     One marginal of the coupling is exact after every update, so that there is no more.
     The means are taken out: they add their squared distance to the cost of every coupling.
     """
-    means = first.masses @ first.positions, second.masses @ second.positions
+    means = [weighted_sum(side.masses, side.positions) for side in (first, second)]
     shift = float(((means[0] - means[1]) ** 2).sum())
     first = Atoms(first.positions - means[0], first.masses)
     second = Atoms(second.positions - means[1], second.masses)
@@ -94,8 +100,8 @@ def _entropic_cost(first: Atoms, second: Atoms, epsilon: float) -> float:
     pair = _ScaledPair.of(first, second, last)
     for _ in range(_MOST_SWEEPS):
         rows = pair.rows(f, g)
-        if first.masses @ np.abs(rows - 1.0) <= _TOLERANCE:
-            return shift + float(first.masses @ f + second.masses @ g)
+        if weighted_sum(first.masses, np.abs(rows - 1.0)) <= _TOLERANCE:
+            return shift + float(weighted_sum(first.masses, f) + weighted_sum(second.masses, g))
         f -= last * np.log(rows)
         g -= last * np.log(pair.columns(f, g))
     raise _no_convergence(epsilon)
@@ -116,7 +122,7 @@ def _own_entropic_cost(atoms: Atoms, epsilon: float) -> float:
         step = last * np.log(pair.rows(potential, potential))
         if np.abs(step).max() <= 1e-9 * last:
             # With potential and update for the two sides one marginal is exact.
-            return float(atoms.masses @ (2.0 * potential - step))
+            return float(weighted_sum(atoms.masses, 2.0 * potential - step))
         potential -= 0.5 * step
     raise _no_convergence(epsilon)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from meanfield.distances.atoms import Atoms
+from meanfield.distances.atoms import Atoms, weighted_sum
 from meanfield.engines.threads import sweep
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
@@ -79,7 +79,7 @@ class PairMeans:
     def _sum(self, first: Atoms, second: Atoms, own: bool) -> float:
         from meanfield.kernels.distances import pair_sum
 
-        centre = first.masses @ first.positions
+        centre = weighted_sum(first.masses, first.positions)
         x, a = self._columns(first, centre)
         y, b = (x, a) if own else self._columns(second, centre)
         parts = np.zeros(_GROUPS)
