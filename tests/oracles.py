@@ -120,7 +120,11 @@ class QuadraticNeuron:
         ends = np.array([self.second_moment(moment, t) for moment in moments])
         mean = weights @ ends
         apart = np.sqrt(ends / moments) - np.sqrt(self.second_moment(1.0, t))
-        return float(mean), float(weights @ (ends - mean) ** 2), float(weights @ (moments * apart**2))
+        return (
+            float(mean),
+            float(weights @ (ends - mean) ** 2),
+            float(weights @ (moments * apart**2)),
+        )
 
     def width_constants(self, t: float) -> tuple[float, float, float]:
         """N Var S_t, N E D_N² and N E(S_t − limit) of iid N(0, 1) neurons, for N → ∞.
