@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from meanfield.checks import as_count, as_finite_array, as_number
 from meanfield.conjugates import curvature_roots
 from meanfield.engines.threads import single_threaded_blas
-from meanfield.errors import InvalidInputError
+from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.linear_response import LinearResponse
 from meanfield.measures import ParticleMeasure
 from meanfield.neuron_jets import NeuronJets
@@ -72,8 +73,9 @@ class Fluctuations:
       neurons carried by the limit,
     - E R_N − R ≈ b/N in its risk, for the flow,
 
-    up to terms of higher order in 1/N and ε. Without replacement the terms in ε cancel over
-    every epoch, and what is left is of order ε².
+    up to terms of higher order in 1/N and ε. Momentum is not covered. Without replacement the
+    terms in ε cancel over every epoch: what is left in D and D_c is of order ε² within an
+    epoch, and of order ε³ at its end.
 
     Attributes
     ----------
@@ -218,13 +220,12 @@ def fluctuations(
     moments = _checked_times(times)
     points = None if inputs is None else _checked_inputs(problem, inputs)
     longest = None if step is None else as_number("step", step, "positive")
+    start = nodes.positions.astype(np.float64), nodes.weights
     with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
-        response = LinearResponse.start(problem, nodes.positions.astype(np.float64), nodes.weights)
-        frames = []
-        for time in moments:
-            response = response.advanced(float(time), longest)
-            response, frame = _frame(response, points)
-            frames.append(frame)
+        try:
+            frames = list(_frames(LinearResponse.start(problem, *start), moments, longest, points))
+        except np.linalg.LinAlgError:  # eigenvalues of numbers that are not finite
+            raise DivergenceError("the linearised flow left the finite numbers", 0.0) from None
     return _assembled(problem, moments, frames)
 
 
@@ -237,6 +238,17 @@ class _Frame:
     coupling: float
     step_coupling: float
     risk_bias: float
+
+
+def _frames(
+    response: LinearResponse,
+    times: Float64Array,
+    step: float | None,
+    inputs: Float64Array | None,
+) -> Iterator[_Frame]:
+    for time in times:
+        response, frame = _frame(response.advanced(float(time), step), inputs)
+        yield frame
 
 
 def _frame(response: LinearResponse, inputs: Float64Array | None) -> tuple[LinearResponse, _Frame]:
