@@ -52,6 +52,13 @@ class Solver(Protocol[State]):
         kind that the method needs, of the law μ_0: a grid, or nodes of a quadrature.
         `particles` is how many cells or nodes the user wants in total, None if the method
         is to choose. Without it, particles are drawn from the law.
+    follows_velocity : bool, optional
+        True if frames are particles that move by −∇Ψ: the time derivatives of their
+        outputs are then known exactly.
+    carry : method, optional
+        ``carry(field, measure, seed, times)`` gives the measures at the times whose
+        particles start as those of a network and make the same steps, with the same noise,
+        in a `MeanField`: what couples the network to its limit.
     observers : method, optional
         ``observers(problem, law, measure, seed)`` gives the observers that estimate the error
         of a run from that initial measure, or its distance from the optimum.
@@ -159,7 +166,7 @@ def require_noiseless(problem: AnyProblem, name: str) -> None:
     if problem.temperature > 0.0:
         raise InvalidInputError(
             f"the solver {name} has no noise, but the temperature is {problem.temperature:g}; "
-            "use the solver langevin or grid, or set temperature=0"
+            "use the solver langevin or grid, or set the temperature of the problem to 0"
         )
 
 
@@ -174,7 +181,7 @@ def solver_from_dict(described: Mapping[str, Any]) -> Any:
     Examples
     --------
     >>> solver_from_dict({"name": "particle-flow", "method": "euler", "step": 0.1})
-    ParticleFlow(method='euler', rtol=1e-06, atol=1e-08, step=0.1)
+    ParticleFlow(method='euler', step=0.1)
     """
     settings = {key: value for key, value in described.items() if key != "name"}
     solver = solvers[described.get("name", "")]

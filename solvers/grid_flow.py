@@ -280,7 +280,8 @@ def _warn_of_walls(problem: AnyProblem, measure: GridMeasure, t: float) -> bool:
     warnings.warn(
         f"{share:.1e} of the mass is next to the {('lower', 'upper')[side]} wall "
         f"{problem.neuron.parameter_names[axis]} = {wall:.4g} at t = {t:.4g}, which disturbs "
-        "the flow; use a wider box",
+        "the flow; use a wider box (GridMeasure.padded), or narrower cells where they are too wide "
+        "for the density",
         UserWarning,
         stacklevel=5,
     )

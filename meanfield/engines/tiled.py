@@ -25,6 +25,8 @@ __all__ = ["TiledEngine", "tile_shape"]
 
 # What the first pass computes is kept for the second if it fits in this many bytes.
 _MEMORY_BYTES = 2**30
+# Rows of a product whose rounding is that of all larger ones.
+_ROWS = 128
 
 
 def tile_shape(points: int, inputs: int, itemsize: int) -> tuple[int, int]:
@@ -100,6 +102,24 @@ class TiledEngine:
             self._sweep(work, len(groups))
         return result
 
+    def gradients(
+        self, positions: FloatArray, covector: Float64Array, gradients: FloatArray
+    ) -> None:
+        """Write ∇_θ Σ_j ⟨u_j, Φ(x_j; θ_i)⟩ into `gradients` (N, p).
+
+        BLAS rounds products of few rows in other ways, so zeros complete the last of them.
+        """
+        nothing = np.empty(0, self._kept_dtype)
+        whole = len(positions) // _ROWS * _ROWS
+        with self._lock:
+            if whole > 0:
+                self._gradients(positions[:whole], covector, nothing, gradients[:whole])
+            if whole < len(positions):
+                last = np.zeros((2, _ROWS, positions.shape[1]), self.dtype)
+                last[0, : len(positions) - whole] = positions[whole:]
+                self._gradients(last[0], covector, nothing, last[1])
+                gradients[whole:] = last[1, : len(positions) - whole]
+
     def velocity_pass(
         self,
         positions: FloatArray,
@@ -116,7 +136,7 @@ class TiledEngine:
             if len(self._memory) != size:
                 self._memory = np.empty(size, self._kept_dtype)
             outputs = self._outputs(positions, masses, self._memory)
-            self._gradients(positions, covector(outputs), gradients)
+            self._gradients(positions, covector(outputs), self._memory, gradients)
             return outputs
 
     def _outputs(self, positions: FloatArray, masses: Float64Array, memory: Array) -> Float64Array:
@@ -136,11 +156,11 @@ class TiledEngine:
         return add_in_order(parts)
 
     def _gradients(
-        self, positions: FloatArray, covector: Float64Array, gradients: FloatArray
+        self, positions: FloatArray, covector: Float64Array, memory: Array, gradients: FloatArray
     ) -> None:
         groups, where = self._groups(positions), read_only(positions)
         typed = np.ascontiguousarray(covector, self.dtype)
-        taped = int(len(self._memory) > 0)
+        taped = int(len(memory) > 0)
 
         def work(g: int, thread: int) -> None:
             group = groups[g]
@@ -148,7 +168,7 @@ class TiledEngine:
             self._write_gradients(
                 self.neuron.activation.typed, where[group], *self._columns,
                 self.inputs, typed, *self.shape, scratch,
-                self._part(self._memory, group) if taped else room, taped, gradients[group],
+                self._part(memory, group) if taped else room, taped, gradients[group],
             )  # fmt: skip
 
         self._sweep(work, len(groups))
