@@ -14,14 +14,9 @@ from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
 from meanfield.solver import settings_to_dict
 from meanfield.solvers.particle_flow import FlowState, ParticleFlow
-from meanfield.solvers.rule_choice import is_smooth
 from meanfield.typing import Array, Float64Array, FloatArray
 
 __all__ = ["BirthDeath"]
-
-# Relative tolerances for smooth activations and for those with kinks, and the absolute one
-# as a part of it.
-_SMOOTH, _KINKED, _ABSOLUTE = 1e-6, 1e-3, 0.01
 
 
 @dataclass(frozen=True)
@@ -45,8 +40,7 @@ class BirthDeath:
     method : {"dopri5", "euler", "heun", "rk4"}
         As for `ParticleFlow`, of which each particle has log m_i as one more coordinate.
     rtol, atol : float, optional
-        Tolerances of the adaptive method; 1e-6 and 1e-8 by default, or 1e-3 and 1e-5 with a
-        kinked activation.
+        Tolerances of the adaptive method, by default those of `ParticleFlow`.
     step : float, optional
         Step of the methods of fixed step in mean-field time; they require it.
 
@@ -93,31 +87,25 @@ class BirthDeath:
     def __post_init__(self) -> None:
         as_number("transport", self.transport, "nonnegative")
         as_number("reaction", self.reaction, "nonnegative")
-        for name in ("rtol", "atol"):
-            if getattr(self, name) is not None:
-                as_number(name, getattr(self, name), "positive")
-        ParticleFlow(self.method, step=self.step)
+        ParticleFlow(self.method, self.rtol, self.atol, self.step)
 
     def resolved(self, problem: AnyProblem, measure: Measure) -> BirthDeath:
-        """The same with tolerances."""
-        flow = self.flow(problem)
+        """The same with the tolerances that the adaptive method takes on this problem."""
+        flow = ParticleFlow(self.method, self.rtol, self.atol, self.step)
+        flow = flow.resolved(problem, measure)
         return replace(self, rtol=flow.rtol, atol=flow.atol)
 
     def could_be(self, other: Any) -> bool:
         """Whether `other` is this solver, or what its open settings have become."""
         if not isinstance(other, BirthDeath):
             return False
-        given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return all(
-            value == getattr(other, name)
-            for name, value in given.items()
-            if value is not None or name == "step"
-        )
+        mine = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return all(value in (None, getattr(other, name)) for name, value in mine.items())
 
     def flow(self, problem: AnyProblem) -> ParticleFlow:
         """How particles, with their logarithms, are moved."""
-        rtol = self.rtol or (_SMOOTH if is_smooth(problem) else _KINKED)
-        return ParticleFlow(self.method, rtol, self.atol or _ABSOLUTE * rtol, self.step)
+        flow = ParticleFlow(self.method, self.rtol, self.atol, self.step)
+        return ParticleFlow(self.method, *flow.tolerances(problem), self.step)
 
     def start(self, problem: AnyProblem, measure: Measure, seed: int) -> FlowState:
         """State at time 0; the seed is not used, as nothing is random.
@@ -166,6 +154,7 @@ class _Reweighted:
     def __init__(self, problem: AnyProblem, transport: float, reaction: float) -> None:
         self._problem = problem
         self._transport, self._reaction = transport, reaction
+        self.neuron = problem.neuron
         self.temperature = problem.temperature
 
     def outputs_at(self, extended: FloatArray, masses: Float64Array) -> Float64Array:
