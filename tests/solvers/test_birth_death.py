@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import meanfield as mf
 from grid_cases import bumps
+from meanfield.audit import audit
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.population import PopulationProblem
@@ -21,6 +22,7 @@ from meanfield.solver import solver_from_dict, state_from_arrays, state_to_array
 from meanfield.solvers import birth_death
 from meanfield.solvers.birth_death import BirthDeath
 from meanfield.solvers.particle_flow import FlowState, ParticleFlow
+from meanfield.solvers.quadrature_flow import QuadratureFlow
 from meanfield.trajectory import Trajectory
 from oracles import ReactingQuadraticNeuron, quadratic_data
 
@@ -320,6 +322,18 @@ def test_what_does_not_apply_is_refused():
         BirthDeath(method="rk4")
     with pytest.raises(InvalidInputError, match="observers need different names"):
         run_to(None, observers=[mf.observers.OptimalityGap("weight")])
+
+
+def test_networks_and_other_solvers_are_not_compared_with_it():
+    experiment = mf.Experiment(
+        "bumps", PROBLEM, Gaussian(1), 16, np.array([0.0, 0.1]), {"quadrature": QuadratureFlow()}
+    )
+    with pytest.raises(InvalidInputError, match="neurons of equal mass, which the solver birth-de"):
+        mf.compare(experiment, (8, 16), seeds=2, solver="birth-death")
+    names = ("quadrature", "particles", "birth-death")
+    found = audit(experiment, solvers=names)
+    assert found.refusals["birth-death"] == "its masses are born and die, which is another flow"
+    assert len(found.answers) == 2
 
 
 def test_a_flow_that_explodes_says_so():
