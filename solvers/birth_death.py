@@ -19,7 +19,7 @@ from meanfield.typing import Array, Float64Array, FloatArray
 __all__ = ["BirthDeath"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BirthDeath:
     """Wasserstein–Fisher–Rao gradient flow of the energy: mass moves, and is born and dies.
 

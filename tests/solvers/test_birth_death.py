@@ -30,7 +30,7 @@ PROBLEM = bumps(temperature=0.0)
 
 
 def fixed(step, transport=1.0, reaction=1.0, method="rk4"):
-    return BirthDeath(transport, reaction, method, step=step)
+    return BirthDeath(transport=transport, reaction=reaction, method=method, step=step)
 
 
 def end(problem, measure, solver, t=1.0):
@@ -58,7 +58,8 @@ def test_gaussian_laws_are_followed_with_order_four(transport, reaction):
     orders = np.log2(np.divide(errors[:-1], errors[1:]))
     assert orders == pytest.approx(4.0, abs=0.2)
     assert errors[1] < 1e-7
-    adaptive = end(exact.problem, nodes, BirthDeath(transport, reaction, rtol=1e-9, atol=1e-11))
+    tight = BirthDeath(transport=transport, reaction=reaction, rtol=1e-9, atol=1e-11)
+    adaptive = end(exact.problem, nodes, tight)
     assert adaptive.mean()[0] == pytest.approx(mean, abs=1e-8)
     assert adaptive.covariance()[0, 0] == pytest.approx(variance, abs=1e-8)
 
