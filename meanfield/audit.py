@@ -218,6 +218,8 @@ def _answer(experiment: Experiment, name: str, seed: int) -> Answer:
     solver = experiment.solver(name)
     if solver.name == "online-sgd":
         raise InvalidInputError("it learns fresh data of the law, the others the sample at hand")
+    if getattr(solver, "reaction", 0.0) > 0.0:
+        raise InvalidInputError("its masses are born and die, which is another flow")
     begun = time.perf_counter()
     run = _last(experiment, name, seed, None)
     seconds = time.perf_counter() - begun
