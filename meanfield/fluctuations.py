@@ -218,7 +218,7 @@ def fluctuations(
     moments = _checked_times(times)
     points = None if inputs is None else _checked_inputs(problem, inputs)
     longest = None if step is None else as_number("step", step, "positive")
-    with single_threaded_blas():
+    with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
         response = LinearResponse.start(problem, nodes.positions.astype(np.float64), nodes.weights)
         frames = []
         for time in moments:
@@ -268,7 +268,11 @@ def _outputs(
     width = scale * (own + gradients.T @ (masses * response.influence))
     step = scale * (gradients.T @ (masses * response.noise))
     bias = response.bias(jets, gradients)
-    return width.reshape(*shape, -1), step.reshape(*shape, -1), bias.reshape(shape)
+    return (
+        width.reshape(*shape, width.shape[1]),
+        step.reshape(*shape, step.shape[1]),
+        bias.reshape(shape),
+    )
 
 
 def _risk_bias(
@@ -307,7 +311,7 @@ def _variances(modes: tuple[Float64Array, ...]) -> Float64Array:
 
 
 def _covariance(modes: Float64Array) -> Float64Array:
-    flat = modes.reshape(modes.shape[0] * modes.shape[1], -1)
+    flat = modes.reshape(modes.shape[0] * modes.shape[1], modes.shape[2])
     return np.asarray(flat @ flat.T)
 
 
