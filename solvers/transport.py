@@ -18,7 +18,9 @@ __all__ = ["carried"]
 _TABLEAU = tableaus["dopri5"]
 _NODES = _TABLEAU.coupling.sum(axis=1)
 # Halvings of an interval between frames: more are refused, or not made at kinks.
-_MOST, _MOST_KINKED = 12, 6
+_MOST, _MOST_KINKED = 12, 3
+# Tolerances, relative and absolute, below which kinks only cost time.
+_KINKED = 1e-4, 1e-6
 # Numbers of a block of neurons, whose stages stay small.
 _BLOCK = 2**20
 
@@ -63,9 +65,11 @@ class _Travellers:
     """Neurons at a frame, their velocities, and the steps that each has found to suit it."""
 
     def __init__(self, field: MeanField, positions: FloatArray, rtol: float, atol: float) -> None:
-        self._field, self._rtol, self._atol = field, rtol, atol
+        self._field = field
         self._kinked = bool(field.problem.neuron.activation.kinks)
         self._most = _MOST_KINKED if self._kinked else _MOST
+        least = _KINKED if self._kinked else (0.0, 0.0)
+        self._rtol, self._atol = max(rtol, least[0]), max(atol, least[1])
         self._positions = positions.copy()
         covector = field.covector(float(field.times[0]))
         self._velocities = field.problem.velocity_under(self._positions, covector)

@@ -196,7 +196,7 @@ def test_frames_of_nodes_have_exact_derivatives():
 
 
 def test_neurons_with_kinks_take_bounded_steps():
-    """First order along paths: a step of 1/64 of an interval, times jumps of the velocity."""
+    """First order along paths: a step of 1/8 of an interval, 6e-3, times jumps below 1/2."""
     x = np.linspace(-1.0, 1.0, 10)
     problem = mf.Problem(mf.Neuron(1, activation="relu"), mf.Dataset(x, np.abs(x)))
     start = mf.ParticleMeasure.gaussian(100, 3, seed=0)
@@ -204,8 +204,8 @@ def test_neurons_with_kinks_take_bounded_steps():
     run = recorded(problem, start, 21, 1.0, heun)
     path = mf.MeanField(run).transport(start.positions)
     errors = np.abs(path[-1] - run.measures[-1].positions)
-    assert errors.max() < 1e-3
-    assert np.sqrt(np.mean(errors**2)) < 1e-4
+    assert errors.max() < 3e-3
+    assert np.sqrt(np.mean(errors**2)) < 3e-4
 
 
 def test_a_run_that_failed_counts_as_far_as_it_came(tmp_path):
