@@ -103,15 +103,16 @@ def test_adaptive_steps_meet_their_tolerance(run, field):
         assert np.abs(found - exact).max() < 30 * rtol
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_neuron_has_the_same_path_in_any_company(field, dtype, rng):
-    positions = 3.0 * rng.standard_normal((300, 4)).astype(dtype)
+@pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-10), ("float32", 1e-5)])
+def test_a_neuron_has_the_same_path_in_any_company(field, dtype, rtol, rng):
+    """Steep and flat neurons need steps of different lengths; some fail where others do not."""
+    positions = (rng.exponential(3.0, (300, 1)) * rng.standard_normal((300, 4))).astype(dtype)
     times = [0.4, 0.41, 2.0]
-    path = field.transport(positions, times)
+    path = field.transport(positions, times, rtol=rtol)
     assert path.dtype == dtype
-    chosen = rng.choice(300, 37, replace=False)
-    np.testing.assert_array_equal(path[:, chosen], field.transport(positions[chosen], times))
-    np.testing.assert_array_equal(path[:, :1], field.transport(positions[:1], times))
+    for chosen in (rng.choice(300, 37, replace=False), *([i] for i in range(5))):
+        alone = field.transport(positions[chosen], times, rtol=rtol)
+        np.testing.assert_array_equal(path[:, chosen], alone)
 
 
 def test_asking_more_often_changes_nothing(field):
