@@ -50,13 +50,14 @@ def carried(
     positions = measure.positions
     path = np.empty((len(times), *positions.shape), positions.dtype)
     size = max(1, _BLOCK // measure.dim)
+    needed = int(np.searchsorted(field.times, times.max()))
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     with single_threaded_blas(), quiet:
         for first in range(0, len(positions), size):
             block = slice(first, first + size)
             travellers = _Travellers(field, positions[block], rtol, atol)
             path[times == field.times[0], block] = positions[block]
-            for left in range(len(field.times) - 1):
+            for left in range(needed):
                 travellers.cross(left, times, path[:, block])
     return tuple(ParticleMeasure.trusted(where, measure.weights) for where in path)
 

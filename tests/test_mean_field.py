@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import meanfield as mf
+from meanfield import stages
+from meanfield.engines import direct, threads
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.solvers import SGD, GridFlow, Langevin, ParticleFlow, QuadratureFlow
@@ -104,15 +106,32 @@ def test_adaptive_steps_meet_their_tolerance(run, field):
 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-10), ("float32", 1e-5)])
-def test_a_neuron_has_the_same_path_in_any_company(field, dtype, rtol, rng):
+def test_a_neuron_has_the_same_path_in_any_company(dtype, rtol, rng):
     """Steep and flat neurons need steps of different lengths; some fail where others do not."""
+    field = mf.MeanField(recorded(tanh_problem(), weighted_start(4), frames=7))
     positions = (rng.exponential(3.0, (300, 1)) * rng.standard_normal((300, 4))).astype(dtype)
     times = [0.4, 0.41, 2.0]
     path = field.transport(positions, times, rtol=rtol)
     assert path.dtype == dtype
-    for chosen in (rng.choice(300, 37, replace=False), *([i] for i in range(5))):
-        alone = field.transport(positions[chosen], times, rtol=rtol)
-        np.testing.assert_array_equal(path[:, chosen], alone)
+    chosen = rng.choice(300, 37, replace=False)
+    few = field.transport(positions[chosen], times, rtol=rtol)
+    np.testing.assert_array_equal(path[:, chosen], few)
+    for one in np.argsort(-np.abs(positions).max(axis=1))[:20]:
+        alone = field.transport(positions[[one]], times[:2], rtol=rtol)
+        np.testing.assert_array_equal(path[:2, [one]], alone)
+
+
+def test_any_number_of_threads_gives_the_same_paths(field, monkeypatch):
+    positions, paths = weighted_start(4, 600, seed=3).positions, []
+    monkeypatch.setattr(direct, "_PAIRS", 1)
+    monkeypatch.setattr(stages, "_LEAST", 64)
+    for count in (1, 2, 4):
+        monkeypatch.setattr(threads, "thread_count", lambda count=count: count)
+        threads._pool.cache_clear()
+        paths.append(field.transport(positions, [1.0]))
+    threads._pool.cache_clear()
+    np.testing.assert_array_equal(paths[0], paths[1])
+    np.testing.assert_array_equal(paths[0], paths[2])
 
 
 def test_asking_more_often_changes_nothing(field):
