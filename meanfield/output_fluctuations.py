@@ -28,6 +28,10 @@ class OutputFluctuations:
     step_modes: tuple[Float64Array, ...]
     bias: Float64Array
 
+    def __repr__(self) -> str:
+        times, points, outputs = self.bias.shape
+        return f"OutputFluctuations({times} times, {points} points, {outputs} outputs)"
+
     @property
     def variance(self) -> Float64Array:
         """N times the variance of each output, shape (T, m, k)."""

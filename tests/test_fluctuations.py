@@ -409,6 +409,7 @@ def test_wrong_arguments_are_refused(monkeypatch):
 
 def test_predictions_need_a_width():
     found = mf.fluctuations(smooth_problem(), normal_nodes(8, 3), [0.1])
+    assert repr(found.at_data) == "OutputFluctuations(1 times, 4 points, 1 outputs)"
     with pytest.raises(InvalidInputError, match="width must be an integer >= 1, got 0"):
         found.function_error(0)
     with pytest.raises(InvalidInputError, match="batch_size must be an integer >= 1"):
