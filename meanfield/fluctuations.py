@@ -218,10 +218,8 @@ def fluctuations(
     moments = _checked_times(times)
     points = None if inputs is None else _checked_inputs(problem, inputs)
     longest = None if step is None else as_number("step", step, "positive")
-    with single_threaded_blas():
-        response = LinearResponse.start(
-            problem, nodes.positions.astype(np.float64), nodes.weights
-        )
+    with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
+        response = LinearResponse.start(problem, nodes.positions.astype(np.float64), nodes.weights)
         frames = []
         for time in moments:
             response = response.advanced(float(time), longest)
@@ -241,9 +239,7 @@ class _Frame:
     risk_bias: float
 
 
-def _frame(
-    response: LinearResponse, inputs: Float64Array | None
-) -> tuple[LinearResponse, _Frame]:
+def _frame(response: LinearResponse, inputs: Float64Array | None) -> tuple[LinearResponse, _Frame]:
     """What is recorded, and the response, whose basis has learned the neurons at inputs."""
     flow, further = response.flow, None
     if inputs is not None:
@@ -272,7 +268,11 @@ def _outputs(
     width = scale * (own + gradients.T @ (masses * response.influence))
     step = scale * (gradients.T @ (masses * response.noise))
     bias = response.bias(jets, gradients)
-    return width.reshape(*shape, -1), step.reshape(*shape, -1), bias.reshape(shape)
+    return (
+        width.reshape(*shape, width.shape[1]),
+        step.reshape(*shape, step.shape[1]),
+        bias.reshape(shape),
+    )
 
 
 def _risk_bias(
@@ -311,7 +311,7 @@ def _variances(modes: tuple[Float64Array, ...]) -> Float64Array:
 
 
 def _covariance(modes: Float64Array) -> Float64Array:
-    flat = modes.reshape(modes.shape[0] * modes.shape[1], -1)
+    flat = modes.reshape(modes.shape[0] * modes.shape[1], modes.shape[2])
     return np.asarray(flat @ flat.T)
 
 

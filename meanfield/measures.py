@@ -81,6 +81,11 @@ def require_measure(name: str, measure: object) -> None:
         For any other kind of object.
     """
     if not isinstance(measure, Measure):
+        if hasattr(measure, "sample"):
+            raise InvalidInputError(
+                f"{name} must be a measure, got the law {measure!r}; draw neurons from it by its "
+                "method sample(particles, seed), as in mf.Gaussian(2).sample(1000, seed=0)"
+            )
         raise InvalidInputError(
             f"{name} must be a ParticleMeasure or a GridMeasure, got {type(measure).__name__}"
         )

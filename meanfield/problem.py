@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from meanfield.certificates import noiseless_gap, noisy_gap
-from meanfield.checks import as_finite_array, as_number
+from meanfield.checks import as_columns, as_number
 from meanfield.datasets import Dataset
 from meanfield.engines.choice import choose_engine
 from meanfield.engines.engine import Engine
@@ -119,6 +119,7 @@ class Problem:
         measure : Measure
             In p = ``neuron.dim`` dimensions.
         inputs : (m, d) array
+            Or (m,), for neurons of one input.
 
         Raises
         ------
@@ -126,10 +127,12 @@ class Problem:
             If dimensions do not fit or inputs are not finite.
         """
         self.check_measure(measure)
-        points = as_finite_array("inputs", inputs, 2).astype(np.float64)
+        points = as_columns("inputs", inputs)
         if points.shape[1] != self.neuron.inputs:
+            got = np.shape(inputs)
+            one = "; write [x] for one point x" if got == (self.neuron.inputs,) else ""
             raise InvalidInputError(
-                f"inputs must have {self.neuron.inputs} columns, got {points.shape[1]}"
+                f"inputs must have {self.neuron.inputs} columns, got an array of shape {got}{one}"
             )
         engine = choose_engine(self.neuron, self.expanded(points), measure.positions.dtype)
         return self.scale * self.averaged(engine.outputs(measure.positions, measure.weights))

@@ -100,8 +100,8 @@ def simulate(
     >>> len(run), bool(run.risk[-1] < run.risk[0])
     (101, True)
     """
-    problem.check_measure(measure)
     times = _save_times(t_end, save_at)
+    _check_start(problem, measure, solver)
     as_count("seed", seed, least=0)
     names = _recorded_names(observers)
     solver = _resolved(solver, problem, measure)
@@ -237,6 +237,16 @@ def _commit(run: _Run, index: int, measure: Measure) -> None:
         if name is not None and value is not None:
             scalars[name] = float(value)
     run.sink.write_frame(index, time, run.support.values(measure), scalars)
+
+
+def _check_start(problem: AnyProblem, measure: Measure, solver: Solver[Any]) -> None:
+    """Raise unless a run can start from the measure; a law is to be placed first."""
+    if not isinstance(measure, Measure) and hasattr(measure, "sample") and hasattr(solver, "place"):
+        raise InvalidInputError(
+            f"simulate starts from a measure, got the law {measure!r}; the solver {solver.name} "
+            "makes its own: solver.place(problem, law, particles=None, t_end=…, seed=0)"
+        )
+    problem.check_measure(measure)
 
 
 def _resolved(solver: Solver[Any], problem: AnyProblem, measure: Measure) -> Solver[Any]:

@@ -166,7 +166,7 @@ def require_noiseless(problem: AnyProblem, name: str) -> None:
     if problem.temperature > 0.0:
         raise InvalidInputError(
             f"the solver {name} has no noise, but the temperature is {problem.temperature:g}; "
-            "use the solver langevin or grid, or set temperature=0"
+            "use the solver langevin or grid, or set the temperature of the problem to 0"
         )
 
 

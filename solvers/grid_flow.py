@@ -86,6 +86,7 @@ class GridFlow:
     reaction : float
         Rate β ≥ 0 of birth and death: with β > 0 it is the Wasserstein–Fisher–Rao flow
         ∂_t μ = ∇·(μ ∇Ψ) + τ Δμ − β μ (Ψ + τ log μ − ∫ (Ψ + τ log μ) dμ), of the same energy.
+        It may bring up mass beyond the box of `place`, which is that of the flow without.
 
     Raises
     ------

@@ -123,7 +123,7 @@ class ParticleFlow:
     def __repr__(self) -> str:
         given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         words = [f"{name}={value!r}" for name, value in given.items() if value is not None]
-        return f"ParticleFlow({', '.join(words)})"
+        return f"{type(self).__name__}({', '.join(words)})"
 
     @property
     def tableau(self) -> Tableau:

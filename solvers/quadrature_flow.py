@@ -242,5 +242,6 @@ def _require_noiseless(problem: AnyProblem) -> None:
     if problem.temperature > 0.0:
         raise InvalidInputError(
             "the solver quadrature moves nodes without noise, but the temperature is "
-            f"{problem.temperature:g}; use the solver grid or langevin, or set temperature=0"
+            f"{problem.temperature:g}; use the solver grid or langevin, or set the temperature of "
+            "the problem to 0"
         )

@@ -154,6 +154,9 @@ def test_the_example_learns_its_test_points(tmp_path):
 
 BAD_FILES = [
     ({"neuron__activaton": "relu"}, "unknown key 'neuron.activaton'; did you mean 'neuron.act"),
+    ({"temperature": "0"}, r"unknown key 'temperature'; did you mean 'problem.temperature'\?"),
+    ({"activaton": "relu"}, r"unknown key 'activaton'; did you mean 'neuron.activation'\?"),
+    ({"time__law": "box"}, r"unknown key 'time.law'; did you mean 'initial.law'\?"),
     ({"nueron__bias": "true"}, "unknown key 'nueron'; did you mean 'neuron'"),
     ({"neuron__activation": "rleu"}, "neuron: unknown activation 'rleu'; did you mean 'relu'"),
     ({"neuron__activation": "3"}, "neuron: "),

@@ -18,6 +18,7 @@ from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.solver import default_solver, settings_to_dict, solvers
+from meanfield.solvers.birth_death import BirthDeath
 from meanfield.solvers.langevin import Langevin, LangevinState
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import SGD, OnlineSGD
@@ -78,6 +79,7 @@ def with_rest(monkeypatch):
         ({"particle-flow": FLOW}, "langevin", Langevin(0.002)),
         ({"particle-flow": FLOW, "langevin": Langevin(0.5)}, "langevin", Langevin(0.5)),
         ({"particles": FLOW}, "particles", FLOW),
+        ({"particle-flow": FLOW}, "birth-death", BirthDeath()),
     ],
 )  # fmt: skip
 def test_a_name_means_the_experiments_solver_or_one_with_defaults(known, name, expected):
@@ -87,8 +89,9 @@ def test_a_name_means_the_experiments_solver_or_one_with_defaults(known, name, e
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("particle", "did you mean 'particle-flow'.* known: .*, online-sgd, particle-flow, quad"),
         ("lagnevin", "unknown solver 'lagnevin'; did you mean 'langevin'"),
-        ("partciles", "did you mean 'particles'"),
+        ("partciles", "did you mean 'particle-flow'"),
         ("online-sgd", r"online-sgd has no defaults for step, distribution; give them in the table "
          r"\[solvers.online-sgd\]"),
     ],
