@@ -219,9 +219,7 @@ def fluctuations(
     points = None if inputs is None else _checked_inputs(problem, inputs)
     longest = None if step is None else as_number("step", step, "positive")
     with single_threaded_blas():
-        response = LinearResponse.start(
-            problem, nodes.positions.astype(np.float64), nodes.weights
-        )
+        response = LinearResponse.start(problem, nodes.positions.astype(np.float64), nodes.weights)
         frames = []
         for time in moments:
             response = response.advanced(float(time), longest)
@@ -241,9 +239,7 @@ class _Frame:
     risk_bias: float
 
 
-def _frame(
-    response: LinearResponse, inputs: Float64Array | None
-) -> tuple[LinearResponse, _Frame]:
+def _frame(response: LinearResponse, inputs: Float64Array | None) -> tuple[LinearResponse, _Frame]:
     """What is recorded, and the response, whose basis has learned the neurons at inputs."""
     flow, further = response.flow, None
     if inputs is not None:

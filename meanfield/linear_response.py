@@ -68,7 +68,9 @@ class LinearResponse:
     fastest: Float64Array
 
     @classmethod
-    def start(cls, problem: Problem, positions: Float64Array, masses: Float64Array) -> LinearResponse:
+    def start(
+        cls, problem: Problem, positions: Float64Array, masses: Float64Array
+    ) -> LinearResponse:
         """Response at time 0: nothing has moved.
 
         Raises
