@@ -399,7 +399,8 @@ class GridMeasure:
 def _count_axes(count: int) -> int:
     if not 1 <= count <= MOST_AXES:
         raise InvalidInputError(
-            f"a grid covers 1 to {MOST_AXES} parameters, got {count}; use particles or quadrature"
+            f"a grid covers 1 to {MOST_AXES} parameters, got {count}; use particle-flow or "
+            "quadrature"
         )
     return count
 
