@@ -132,7 +132,7 @@ class FileSource:
                 )
             times = file["time"][()]
             self.committed = int(np.argmin(np.append(np.isfinite(times), False)))
-            self.status, self.reason = str(file.attrs["status"]), str(file.attrs["reason"])
+            self.status, self.reason = (_text(file.attrs[name]) for name in ("status", "reason"))
             self.engine = str(file.attrs.get("engine", "tiled"))
             self.created = str(file.attrs["created"])
             self.versions: dict[str, str] = json.loads(file.attrs["versions"])
@@ -168,6 +168,11 @@ class FileSource:
         assert self.path is not None
         with _reading(self.path) as file:
             return {name: file[name][: self.committed] for name in _scalar_names(file)}
+
+
+def _text(value: Any) -> str:
+    """A text of any length, or the bytes of one of fixed length."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _scalar_names(file: Any) -> list[str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,11 +25,11 @@ __all__ = [
     "Checksums",
     "Header",
     "checksum",
-    "extent",
     "lay_out",
     "particle_axis",
     "read_state",
-    "reserve",
+    "seal",
+    "set_status",
 ]
 
 FORMAT = "meanfield-trajectory"
@@ -43,6 +41,8 @@ PROBLEM_ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 #: Of every array of a state, the checksums of its blocks of particles.
 Checksums: TypeAlias = Mapping[str, Sequence[int]]
+# Bytes that the texts have which change while a run goes on.
+_ROOM = {"status": 16, "reason": 1024}
 # A dimension without coordinate values carries this name, by netCDF's convention.
 _BARE_DIMENSION = "This is a netCDF dimension but not a netCDF variable. %10d"
 
@@ -100,10 +100,11 @@ def lay_out(file: Any, header: Header) -> None:
         engine=header.problem.engine_name(support.dtype),
         versions=json.dumps(_versions()),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        status="running",
-        reason="",
         **support.attributes,
     )
+    for name, room in _ROOM.items():
+        file.attrs.create(name, np.bytes_(b""), dtype=_text(room))
+    set_status(file, "running")
     time = file.create_dataset("time", data=np.full(frames, np.nan))
     time.make_scale("time")
     time.attrs["long_name"] = "mean-field time"
@@ -121,7 +122,7 @@ def lay_out(file: Any, header: Header) -> None:
         _attach(file.create_dataset(name, data=np.full(frames, np.nan)), (time,))
     for slot in ("0", "1"):
         group = file.create_group(f"state/{slot}")
-        group.attrs.update(sequence=0, frame=-1, checksum=0)
+        group.attrs.update({name: np.int64(0) for name in ("sequence", "frame", "checksum")})
         for name, value in header.state.items():
             if np.ndim(value):
                 _early(group, name, value.shape, value.dtype)
@@ -144,10 +145,35 @@ def _write_arrays(
         _attach(dataset, tuple(group[dimension] for dimension in dimensions))
 
 
-def _text() -> Any:
+def set_status(file: Any, status: str, reason: str = "") -> None:
+    """Record how a run goes or ended, in the place that is kept for it.
+
+    Only bytes of these texts change in the file: nothing that it takes to read the rest.
+    """
     import h5py
 
-    return h5py.string_dtype()
+    for name, text in (("status", status), ("reason", reason)):
+        room = h5py.check_string_dtype(file.attrs.get_id(name).dtype).length
+        value = text if room is None else np.bytes_(_cut(text, room))
+        file.attrs.modify(name, np.array(value, dtype=_text(room)))
+
+
+def _cut(text: str, room: int) -> bytes:
+    """The text in at most so many bytes, by whole letters."""
+    return text.encode()[:room].decode(errors="ignore").encode()
+
+
+def seal(slot: Any, **numbers: int) -> None:
+    """Overwrite attributes of the slot of a state, in place."""
+    for name, number in numbers.items():
+        slot.attrs.modify(name, np.int64(number))
+
+
+def _text(room: int | None = None) -> Any:
+    """Kind of a text: of any length, or of a place of so many bytes."""
+    import h5py
+
+    return h5py.string_dtype("utf-8", room)
 
 
 def _early(file: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -185,24 +211,6 @@ def _coordinate(file: Any, axis: Axis) -> Any:
 def _attach(dataset: Any, scales: tuple[Any, ...]) -> None:
     for axis, scale in enumerate(scales):
         dataset.dims[axis].attach_scale(scale)
-
-
-def extent(dataset: Any) -> int:
-    """Return the byte at which a contiguous dataset ends."""
-    offset = dataset.id.get_offset()
-    return 0 if offset is None else int(offset) + int(dataset.nbytes)
-
-
-def reserve(path: Path, size: int) -> None:
-    """Take the space from the disk now, rather than fail in the middle of a run."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        size = max(size, os.fstat(descriptor).st_size)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(descriptor, 0, size)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def particle_axis(dimensions: int) -> int:
