@@ -15,6 +15,7 @@ from meanfield.checks import as_count, as_finite_array, as_number
 from meanfield.engines.ensemble import current
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.guards import EnergyGuard, require_finite
 from meanfield.measures import Measure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
@@ -191,8 +192,8 @@ def _started(
 
 def _record(run: _Run, first: int, progress: bool) -> Trajectory:
     """Make the frames from number `first` on; the state belongs to frame first - 1."""
-    observers = run.observers
     with _closing(run.sink), ExitStack() as stack:
+        observers: tuple[Observer, ...] = (*run.observers, EnergyGuard(run.solver, run.problem))
         if progress:
             from meanfield.progress import Progress
 
@@ -213,6 +214,9 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
         except KeyboardInterrupt:
             run.sink.finish("interrupted", f"stopped by the user after frame {index - 1}")
             raise
+        except Exception as error:
+            run.sink.finish("failed", f"{type(error).__name__}: {error}")
+            raise
         run.sink.write_state(index, state_to_arrays(state))
         run.sink.finish("complete")
     trajectory: Trajectory = run.sink.trajectory()
@@ -223,20 +227,17 @@ def _commit(run: _Run, index: int, measure: Measure) -> None:
     """Observe one frame and write it."""
     problem, time = run.problem, float(run.times[index])
     risk, penalty = problem.risk(measure), problem.penalty(measure)
+    values = run.support.values(measure)
+    require_finite(run.solver, time, {"risk": risk, "penalty": penalty}, values)
     noise = problem.temperature * measure.entropy() if problem.temperature > 0.0 else 0.0
     energy = risk + penalty + noise if np.isfinite(noise) else np.nan
-    for what, number in (("risk", risk), ("penalty", penalty)):
-        if not np.isfinite(number):
-            raise DivergenceError(
-                f"the {what} is {number} at t = {time:.6g}; try a smaller step", time
-            )
     frame = Frame(index, time, measure, risk, energy, problem)
     scalars = {"risk": risk, "energy": energy}
     for observer in run.observers:
         value, name = observer(frame), getattr(observer, "name", None)
         if name is not None and value is not None:
             scalars[name] = float(value)
-    run.sink.write_frame(index, time, run.support.values(measure), scalars)
+    run.sink.write_frame(index, time, values, scalars)
 
 
 def _check_start(problem: AnyProblem, measure: Measure, solver: Solver[Any]) -> None:
