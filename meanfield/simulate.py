@@ -227,8 +227,7 @@ def _commit(run: _Run, index: int, measure: Measure) -> None:
     """Observe one frame and write it."""
     problem, time = run.problem, float(run.times[index])
     risk, penalty = problem.risk(measure), problem.penalty(measure)
-    values = run.support.values(measure)
-    require_finite(run.solver, time, {"risk": risk, "penalty": penalty}, values)
+    require_finite(run.solver, time, {"risk": risk, "penalty": penalty})
     noise = problem.temperature * measure.entropy() if problem.temperature > 0.0 else 0.0
     energy = risk + penalty + noise if np.isfinite(noise) else np.nan
     frame = Frame(index, time, measure, risk, energy, problem)
@@ -237,7 +236,7 @@ def _commit(run: _Run, index: int, measure: Measure) -> None:
         value, name = observer(frame), getattr(observer, "name", None)
         if name is not None and value is not None:
             scalars[name] = float(value)
-    run.sink.write_frame(index, time, values, scalars)
+    run.sink.write_frame(index, time, run.support.values(measure), scalars)
 
 
 def _check_start(problem: AnyProblem, measure: Measure, solver: Solver[Any]) -> None:
