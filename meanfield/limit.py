@@ -1,0 +1,143 @@
+"""What the networks of a comparison are measured against: the limit at the times of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from meanfield.datasets import Dataset
+from meanfield.engines.threads import single_threaded_blas
+from meanfield.errors import InvalidInputError
+from meanfield.experiment import Experiment
+from meanfield.measures import Measure
+from meanfield.parameter_distances import ParameterTarget
+from meanfield.reference import run_reference
+from meanfield.slices import SlicedTarget, random_directions
+from meanfield.solver import Solver
+from meanfield.trajectory import Trajectory
+from meanfield.typing import Float64Array
+
+__all__ = ["Limit", "find_limit", "limit_from_run"]
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """The reference at the times of a study: what a network is measured against.
+
+    Attributes
+    ----------
+    times : (T,) array
+    measures : tuple of Measure
+    outputs : (T, n, k) array
+        At the data.
+    risk : (T,) array
+    targets : mapping of int to tuple of SlicedTarget
+        The measures, cut for the sliced distance to networks of each width.
+    last : ParameterTarget
+        The last measure, for the other distances of parameters.
+    test : Dataset or None
+        Held-out data.
+    test_outputs : (T, m, k) array or None
+    test_accuracy : (T,) array or None
+        On those data, if they have labels.
+    """
+
+    times: Float64Array
+    measures: tuple[Measure, ...]
+    outputs: Float64Array
+    risk: Float64Array
+    targets: Mapping[int, tuple[SlicedTarget, ...]]
+    last: ParameterTarget
+    test: Dataset | None
+    test_outputs: Float64Array | None
+    test_accuracy: Float64Array | None
+
+
+def limit_from_run(
+    run: Trajectory,
+    times: Float64Array,
+    *,
+    widths: Sequence[int],
+    projections: int,
+    test: Dataset | None = None,
+) -> Limit:
+    """Prepare a run that stands for the limit for networks of the given widths.
+
+    Parameters
+    ----------
+    run : Trajectory
+        From `run_reference`, also read from its file.
+    times : (T,) array
+        Of the study; the run has frames there.
+    widths : sequence of int
+    projections : int
+        Directions of the sliced distance.
+    test : Dataset, optional
+        Held-out data.
+
+    Raises
+    ------
+    InvalidInputError
+        If the run has no frame at one of the times.
+    """
+    problem = run.problem
+    measures = tuple(run.measures[index] for index in _numbers(run.times, times))
+    outputs = np.array([problem.outputs(measure) for measure in measures])
+    risk = np.array([problem.risk_of_outputs(values) for values in outputs])
+    test_outputs = accuracy = None
+    if test is not None:
+        test_outputs = np.array([problem.predict(measure, test.inputs) for measure in measures])
+        if problem.loss.classifies:
+            accuracy = np.array([problem.accuracy(measure, test) for measure in measures])
+    directions = random_directions(measures[0].dim, projections)
+    with single_threaded_blas():
+        cuts = [SlicedTarget.of(part.to_particles(), widths, directions) for part in measures]
+    return Limit(
+        times=np.asarray(times, dtype=np.float64),
+        measures=measures,
+        outputs=outputs,
+        risk=risk,
+        targets={width: tuple(cut[width] for cut in cuts) for width in widths},
+        last=ParameterTarget.of(measures[-1], widths),
+        test=test,
+        test_outputs=test_outputs,
+        test_accuracy=accuracy,
+    )
+
+
+def find_limit(
+    experiment: Experiment,
+    solver: Solver[Any],
+    *,
+    particles: int | None,
+    times: Float64Array,
+    widths: Sequence[int],
+    projections: int,
+    seed: int,
+) -> Limit:
+    """Run the reference in memory, and prepare it for networks of the given widths.
+
+    Raises
+    ------
+    DivergenceError
+        If it leaves the finite numbers.
+    """
+    run = run_reference(experiment, solver, particles=particles, times=times, seed=seed)
+    return limit_from_run(
+        run, times, widths=widths, projections=projections, test=experiment.test
+    )
+
+
+def _numbers(frames: Float64Array, times: Float64Array) -> list[int]:
+    """Numbers of the frames at given times."""
+    distances = np.abs(np.asarray(frames)[:, None] - times)
+    nearest = distances.argmin(axis=0)
+    if (distances.min(axis=0) > 1e-9 * max(float(times[-1]), 1e-300)).any():
+        raise InvalidInputError(
+            "the run that stands for the limit has no frame at some of the times "
+            + ", ".join(f"{time:g}" for time in times)
+        )
+    return [int(number) for number in nearest]
