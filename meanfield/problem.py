@@ -342,12 +342,29 @@ class Problem:
             lambda sums: -self.spread(self.covector(self.scale * self.averaged(sums))),
             out,
         )
+        self._add_confinement(positions, out)
+        return out, self.scale * self.averaged(sums)
+
+    def velocity_under(
+        self, positions: FloatArray, covector: Float64Array, out: FloatArray | None = None
+    ) -> FloatArray:
+        """−∇(Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ)) at positions (N, p) for any u (n, k), into `out`.
+
+        The particles move in the mean field of others: each has a velocity of its own,
+        whose bits depend on no other (see `meanfield.engines.engine`).
+        """
+        out = np.empty_like(positions) if out is None else out
+        self._engine(positions.dtype).gradients(positions, -self.spread(covector), out)
+        self._add_confinement(positions, out)
+        return out
+
+    def _add_confinement(self, positions: FloatArray, out: FloatArray) -> None:
+        """Add −∇V to velocities."""
         coefficients: Array = self.ridge.coefficients(self.neuron).astype(positions.dtype)
         if coefficients.any():
             subtract_scaled(out, coefficients, positions)
         if self.volume is not None and self.temperature > 0.0:
             out[:, self.volume.parameter] += self.temperature * self.volume.slopes(positions)
-        return out, self.scale * self.averaged(sums)
 
     def engine_name(self, dtype: Any) -> str:
         """How sums over particles of this precision and data are formed; for reports."""

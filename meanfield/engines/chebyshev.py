@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,7 +68,12 @@ class _Plan:
     order: IntArray
     starts: IntArray
     counts: IntArray
-    dense: IntArray
+    steepness: Array
+
+    @cached_property
+    def dense(self) -> IntArray:
+        """Particles beyond all levels."""
+        return np.flatnonzero(self.steepness >= len(self.counts))
 
     @property
     def levels(self) -> list[int]:
@@ -151,6 +157,15 @@ class ChebyshevEngine:
             result[plan.dense] = self._direct.potentials(positions[plan.dense], covector)
         return result
 
+    def gradients(
+        self, positions: FloatArray, covector: Float64Array, gradients: FloatArray
+    ) -> None:
+        """Write ∇_θ Σ_j u_j Φ(x_j; θ_i) into `gradients` (N, p).
+
+        Every particle uses the nodes of its level, however few others do.
+        """
+        self._pull_gradients(positions, covector, self._every_level(positions), gradients)
+
     def velocity_pass(
         self,
         positions: FloatArray,
@@ -163,15 +178,26 @@ class ChebyshevEngine:
         if not plan.levels:
             return self._direct.velocity_pass(positions, masses, covector, gradients)
         outputs = self._outputs(positions, masses, plan)
-        pull = covector(outputs)
-        self._pull(chebyshev.pull_gradients, positions, pull, plan, gradients)
-        if len(plan.dense) > 0:
-            part = gradients[plan.dense]
-            self._direct.gradients(positions[plan.dense], pull, part)
-            gradients[plan.dense] = part
+        self._pull_gradients(positions, covector(outputs), plan, gradients)
         return outputs
 
+    def _pull_gradients(
+        self, positions: FloatArray, covector: Float64Array, plan: _Plan, gradients: FloatArray
+    ) -> None:
+        if plan.levels:
+            self._pull(chebyshev.pull_gradients, positions, covector, plan, gradients)
+        if len(plan.dense) > 0:
+            part = gradients[plan.dense]
+            self._direct.gradients(positions[plan.dense], covector, part)
+            gradients[plan.dense] = part
+
     def _plan(self, positions: FloatArray) -> _Plan:
+        """Levels as far as they save time; particles beyond them use none."""
+        plan = self._every_level(positions)
+        used = self._worthwhile(np.diff(plan.starts).sum(axis=0))
+        return replace(plan, counts=plan.counts[:used])
+
+    def _every_level(self, positions: FloatArray) -> _Plan:
         count = len(self.nodes)
         groups = cut(len(positions), _PARTICLES)
         weights = positions[:, self._columns[0]]
@@ -186,9 +212,7 @@ class ChebyshevEngine:
 
         sweep(work, len(groups))
         counts = np.diff(starts).sum(axis=0)
-        used = self._worthwhile(counts)
-        dense = np.flatnonzero(levels >= used) if counts[used:].any() else np.empty(0, np.int64)
-        return _Plan(groups, order, starts, counts[:used], dense)
+        return _Plan(groups, order, starts, counts[:count], levels)
 
     def _worthwhile(self, counts: IntArray) -> int:
         """How many levels save more than their share of the series costs."""

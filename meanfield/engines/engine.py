@@ -41,6 +41,17 @@ class Engine(Protocol):
         """Σ_j ⟨u_j, Φ(x_j; θ_i)⟩ for every particle, shape (N,); u is `covector`, (n, k)."""
         ...
 
+    def gradients(
+        self, positions: FloatArray, covector: Float64Array, gradients: FloatArray
+    ) -> None:
+        """Write ∇_θ Σ_j ⟨u_j, Φ(x_j; θ_i)⟩ into `gradients` (N, p); u is `covector`, (n, k).
+
+        Where the method allows, the gradient of a particle has the same bits whichever
+        others are at hand: splines of several knots may be summed another way in their
+        company.
+        """
+        ...
+
     def velocity_pass(
         self,
         positions: FloatArray,

@@ -117,6 +117,19 @@ class SortedEngine:
             sweep(work, len(groups))
             return result
 
+    def gradients(
+        self, positions: FloatArray, covector: Float64Array, gradients: FloatArray
+    ) -> None:
+        """Write ∇_θ Σ_j u_j Φ(x_j; θ_i) into `gradients` (N, p)."""
+        if self._rises_too_high(positions):
+            self._direct.gradients(positions, covector, gradients)
+            return
+        with self._lock:
+            bins, where = self._room(len(positions)), read_only(positions)
+            for group in self._groups(positions):
+                self._find(where[group], bins[:, group])
+            self._gradients(positions, covector, gradients)
+
     def velocity_pass(
         self,
         positions: FloatArray,
@@ -129,20 +142,26 @@ class SortedEngine:
             return self._direct.velocity_pass(positions, masses, covector, gradients)
         with self._lock:
             outputs = self.outputs(positions, masses)
-            groups, bins = self._groups(positions), self._room(len(positions))
-            where = read_only(positions)
-            table, sums = self._tabulate(covector(outputs))
-            table = table.astype(positions.dtype)
-
-            def work(g: int, thread: int) -> None:
-                group = groups[g]
-                sorted_data.write_gradients(
-                    where[group], *self._columns, *self._spline,
-                    bins[:, group], table, sums, gradients[group],
-                )  # fmt: skip
-
-            sweep(work, len(groups))
+            self._gradients(positions, covector(outputs), gradients)
             return outputs
+
+    def _gradients(
+        self, positions: FloatArray, covector: Float64Array, gradients: FloatArray
+    ) -> None:
+        """Write gradients of particles whose bins are known."""
+        groups, bins = self._groups(positions), self._room(len(positions))
+        where = read_only(positions)
+        table, sums = self._tabulate(covector)
+        table = table.astype(positions.dtype)
+
+        def work(g: int, thread: int) -> None:
+            group = groups[g]
+            sorted_data.write_gradients(
+                where[group], *self._columns, *self._spline,
+                bins[:, group], table, sums, gradients[group],
+            )  # fmt: skip
+
+        sweep(work, len(groups))
 
     def _rises_too_high(self, positions: FloatArray) -> bool:
         if len(self._knots) == 1:

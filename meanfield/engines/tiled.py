@@ -100,6 +100,13 @@ class TiledEngine:
             self._sweep(work, len(groups))
         return result
 
+    def gradients(
+        self, positions: FloatArray, covector: Float64Array, gradients: FloatArray
+    ) -> None:
+        """Write ∇_θ Σ_j ⟨u_j, Φ(x_j; θ_i)⟩ into `gradients` (N, p)."""
+        with self._lock:
+            self._gradients(positions, covector, np.empty(0, self._kept_dtype), gradients)
+
     def velocity_pass(
         self,
         positions: FloatArray,
@@ -116,7 +123,7 @@ class TiledEngine:
             if len(self._memory) != size:
                 self._memory = np.empty(size, self._kept_dtype)
             outputs = self._outputs(positions, masses, self._memory)
-            self._gradients(positions, covector(outputs), gradients)
+            self._gradients(positions, covector(outputs), self._memory, gradients)
             return outputs
 
     def _outputs(self, positions: FloatArray, masses: Float64Array, memory: Array) -> Float64Array:
@@ -136,11 +143,11 @@ class TiledEngine:
         return add_in_order(parts)
 
     def _gradients(
-        self, positions: FloatArray, covector: Float64Array, gradients: FloatArray
+        self, positions: FloatArray, covector: Float64Array, memory: Array, gradients: FloatArray
     ) -> None:
         groups, where = self._groups(positions), read_only(positions)
         typed = np.ascontiguousarray(covector, self.dtype)
-        taped = int(len(self._memory) > 0)
+        taped = int(len(memory) > 0)
 
         def work(g: int, thread: int) -> None:
             group = groups[g]
@@ -148,7 +155,7 @@ class TiledEngine:
             self._write_gradients(
                 self.neuron.activation.typed, where[group], *self._columns,
                 self.inputs, typed, *self.shape, scratch,
-                self._part(self._memory, group) if taped else room, taped, gradients[group],
+                self._part(memory, group) if taped else room, taped, gradients[group],
             )  # fmt: skip
 
         self._sweep(work, len(groups))
