@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from meanfield.checks import as_count, as_finite_array
+from meanfield.design import methods_of, study_settings, together
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
+from meanfield.limit import Limit, limit_from_run
+from meanfield.predictions import predict
 from meanfield.problem import Problem
-from meanfield.replica import Limit, Replica, find_limit, measure_replica
+from meanfield.reference import choose_reference, run_reference
+from meanfield.replica import Replica, measure_replica
 from meanfield.solver import Solver
 from meanfield.study import Study
 from meanfield.typing import Float64Array
 
 __all__ = ["compare"]
 
-_LEAST_REFERENCE = 4096
-_REFERENCE_FACTOR = 16
 _PROJECTIONS = 64
 # Fractions of the end time at which a study looks by default.
 _TELLING = (0.0, 0.125, 0.25, 0.5, 1.0)
@@ -36,7 +36,8 @@ def compare(
     seeds: int = 10,
     *,
     solver: str | Solver[Any] | None = None,
-    reference: int | None = None,
+    reference: int | str | None = None,
+    steps: Sequence[float] | None = None,
     times: Any = None,
     projections: int = _PROJECTIONS,
     seed: int = 0,
@@ -134,7 +135,7 @@ def compare(
     as_count("seeds", seeds, least=2)
     as_count("seed", seed, least=0)
     as_count("projections", projections)
-    count = _reference_count(reference, widths[-1])
+    stand_in = choose_reference(experiment, reference, widths)
     moments = _study_times(experiment, times)
     method = experiment.solver(solver) if solver is None or isinstance(solver, str) else solver
     if hasattr(method, "place"):
@@ -142,33 +143,33 @@ def compare(
             f"networks of finite width consist of neurons, which the solver {method.name} does not "
             "move; compare takes particles, sgd or langevin"
         )
-    flow = _limit_solver(experiment)
-    limit = find_limit(
-        experiment,
-        flow,
-        particles=count,
-        times=moments,
-        widths=widths,
-        projections=projections,
-        seed=seed,
+    lengths, methods = methods_of(method, steps)
+    run = run_reference(
+        experiment, stand_in.solver, particles=stand_in.particles, times=moments, seed=seed
     )
-    replicas = [
-        Replica(experiment.problem, experiment.initial, method, width, seed, number)
-        for width in widths
-        for number in range(seeds)
-    ]
-    settings = {
-        "problem": _plain_problem(experiment.problem),
-        "initial": experiment.initial.to_dict(),
-        "solver": method.to_dict(),
-        "reference": {"solver": flow.to_dict(), "particles": count, "sampling": "sobol"},
-        "projections": projections,
-        "seed": seed,
-        "versions": _versions(),
-    }
-    samples = _measure_all(replicas, limit, (len(widths), seeds, len(moments)), progress)
+    limit = limit_from_run(run, experiment, moments, widths=widths, projections=projections)
+    predictions, notes = predict(experiment, methods[0], moments, seed)
+    parts = []
+    for one in methods:
+        replicas = [
+            Replica(experiment.problem, experiment.initial, one, width, seed, number)
+            for width in widths
+            for number in range(seeds)
+        ]
+        parts.append(_measure_all(replicas, limit, (len(widths), seeds), progress))
+    settings = study_settings(
+        experiment, methods[0], stand_in, run, widths=widths, projections=projections, seed=seed,
+        notes=notes,
+    )  # fmt: skip
     return Study(
-        experiment.name, np.array(widths), moments, samples, _expected(limit), _plain(settings)
+        experiment.name,
+        np.array(widths),
+        moments,
+        together(parts),
+        _expected(limit),
+        _plain(settings),
+        lengths,
+        predictions,
     )
 
 
@@ -186,7 +187,7 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _measure_all(
-    replicas: Sequence[Replica], limit: Limit, shape: tuple[int, int, int], progress: bool
+    replicas: Sequence[Replica], limit: Limit, shape: tuple[int, int], progress: bool
 ) -> dict[str, Float64Array]:
     """Samples of each quantity, in the order of the replicas."""
     results = []
@@ -194,17 +195,8 @@ def _measure_all(
         for replica in replicas:
             results.append(measure_replica(replica, limit))
             advance(replica.particles)
-    return {
-        name: np.array([result[name] for result in results]).reshape(shape) for name in results[0]
-    }
-
-
-def _limit_solver(experiment: Experiment) -> Solver[Any]:
-    """The experiment's deterministic flow if it has one, otherwise its default solver."""
-    for solver in experiment.solvers.values():
-        if solver.name == "particle-flow":
-            return solver
-    return experiment.solver()
+    samples = {name: np.array([result[name] for result in results]) for name in results[0]}
+    return {name: array.reshape(*shape, *array.shape[1:]) for name, array in samples.items()}
 
 
 def _check_widths(particles: Sequence[int]) -> list[int]:
@@ -226,18 +218,6 @@ def _check_widths(particles: Sequence[int]) -> list[int]:
     return widths
 
 
-def _reference_count(reference: int | None, widest: int) -> int:
-    if reference is None:
-        least = max(_REFERENCE_FACTOR * widest, _LEAST_REFERENCE)
-        return 1 << (least - 1).bit_length()
-    count = as_count("reference", reference)
-    if count <= widest:
-        raise InvalidInputError(
-            f"reference must have more particles than the widest network ({widest}), got {count}"
-        )
-    return count
-
-
 def _study_times(experiment: Experiment, times: Any) -> Float64Array:
     frames = np.asarray(experiment.save_at, dtype=np.float64)
     if times is None:
@@ -254,20 +234,6 @@ def _study_times(experiment: Experiment, times: Any) -> Float64Array:
     if moments[-1] == 0.0:
         raise InvalidInputError("times must hold at least one time after 0")
     return moments
-
-
-def _plain_problem(problem: Problem) -> dict[str, Any]:
-    described = {key: part for key, part in problem.to_dict().items() if key != "data"}
-    return {**described, "data": repr(problem.data)}
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "numpy": np.__version__}
-    try:
-        found["meanfield-flow"] = version("meanfield-flow")
-    except PackageNotFoundError:
-        found["meanfield-flow"] = "unknown"
-    return found
 
 
 @contextmanager

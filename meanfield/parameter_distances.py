@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class ParameterTarget:
         with single_threaded_blas():
             variance = float(np.trace(np.atleast_2d(atoms.covariance())))
         particles = measure.to_particles()
-        axes = np.eye(measure.dim)[:, None] if measure.dim <= _MOST_MARGINALS else []
+        axes: Any = np.eye(measure.dim)[:, None] if measure.dim <= _MOST_MARGINALS else []
         cuts = [SlicedTarget.of(particles, widths, axis) for axis in axes]
         marginals = {width: tuple(cut[width] for cut in cuts) for width in widths}
         return cls(measure, atoms, 2.0 * _REGULARIZATION * variance or 1.0, marginals)
