@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from meanfield import (
         activations,
+        coupling,
         distances,
         distributions,
         losses,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from meanfield.gibbs import Gibbs, gibbs
     from meanfield.grids import GridMeasure
     from meanfield.losses import Loss
+    from meanfield.mean_field import MeanField
     from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
     from meanfield.neurons import Neuron
     from meanfield.plotting import animate, plot
@@ -67,6 +69,7 @@ _HOMES = {
     "GridMeasure": "meanfield.grids",
     "InvalidInputError": "meanfield.errors",
     "Loss": "meanfield.losses",
+    "MeanField": "meanfield.mean_field",
     "MeanfieldError": "meanfield.errors",
     "Neuron": "meanfield.neurons",
     "ParticleMeasure": "meanfield.measures",
@@ -92,6 +95,7 @@ _HOMES = {
 }
 _MODULES = (
     "activations",
+    "coupling",
     "distances",
     "distributions",
     "losses",
@@ -113,6 +117,7 @@ __all__ = [
     "GridMeasure",
     "InvalidInputError",
     "Loss",
+    "MeanField",
     "MeanfieldError",
     "Neuron",
     "ParticleMeasure",
@@ -129,6 +134,7 @@ __all__ = [
     "activations",
     "animate",
     "compare",
+    "coupling",
     "decay_rate",
     "distances",
     "distributions",

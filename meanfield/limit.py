@@ -12,7 +12,9 @@ from meanfield.datasets import Dataset
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
-from meanfield.measures import Measure
+from meanfield.grids import GridMeasure
+from meanfield.mean_field import MeanField
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.parameter_distances import ParameterTarget
 from meanfield.reference import run_reference
 from meanfield.slices import SlicedTarget, random_directions
@@ -21,6 +23,9 @@ from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
 
 __all__ = ["Limit", "find_limit", "limit_from_run"]
+
+# Sobol points that stand for the limit where the reference has nodes of unequal masses.
+_CARRIED = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +43,8 @@ class Limit:
         The measures, cut for the sliced distance to networks of each width.
     last : ParameterTarget
         The last measure, for the other distances of parameters.
+    field : MeanField or None
+        In which the neurons of a network are carried; None if the reference is a random one.
     test : Dataset or None
         Held-out data.
     test_outputs : (T, m, k) array or None
@@ -51,6 +58,7 @@ class Limit:
     risk: Float64Array
     targets: Mapping[int, tuple[SlicedTarget, ...]]
     last: ParameterTarget
+    field: MeanField | None
     test: Dataset | None
     test_outputs: Float64Array | None
     test_accuracy: Float64Array | None
@@ -58,40 +66,41 @@ class Limit:
 
 def limit_from_run(
     run: Trajectory,
+    experiment: Experiment,
     times: Float64Array,
     *,
     widths: Sequence[int],
     projections: int,
-    test: Dataset | None = None,
 ) -> Limit:
     """Prepare a run that stands for the limit for networks of the given widths.
 
     Parameters
     ----------
     run : Trajectory
-        From `run_reference`, also read from its file.
+        From `meanfield.reference.run_reference`, also read from its file.
+    experiment : Experiment
+        Whose limit it is.
     times : (T,) array
         Of the study; the run has frames there.
     widths : sequence of int
     projections : int
         Directions of the sliced distance.
-    test : Dataset, optional
-        Held-out data.
 
     Raises
     ------
     InvalidInputError
         If the run has no frame at one of the times.
     """
-    problem = run.problem
-    measures = tuple(run.measures[index] for index in _numbers(run.times, times))
-    outputs = np.array([problem.outputs(measure) for measure in measures])
-    risk = np.array([problem.risk_of_outputs(values) for values in outputs])
+    problem, test = experiment.problem, experiment.test
+    field = None if _is_random(run) else MeanField(run)
+    frames = [run.measures[index] for index in _numbers(run.times, times)]
+    outputs = np.array([problem.outputs(measure) for measure in frames])
     test_outputs = accuracy = None
     if test is not None:
-        test_outputs = np.array([problem.predict(measure, test.inputs) for measure in measures])
+        test_outputs = np.array([problem.predict(measure, test.inputs) for measure in frames])
         if problem.loss.classifies:
-            accuracy = np.array([problem.accuracy(measure, test) for measure in measures])
+            accuracy = np.array([problem.accuracy(measure, test) for measure in frames])
+    measures = _with_equal_masses(frames, experiment, field, run, times)
     directions = random_directions(measures[0].dim, projections)
     with single_threaded_blas():
         cuts = [SlicedTarget.of(part.to_particles(), widths, directions) for part in measures]
@@ -99,9 +108,10 @@ def limit_from_run(
         times=np.asarray(times, dtype=np.float64),
         measures=measures,
         outputs=outputs,
-        risk=risk,
+        risk=np.array([problem.risk_of_outputs(values) for values in outputs]),
         targets={width: tuple(cut[width] for cut in cuts) for width in widths},
         last=ParameterTarget.of(measures[-1], widths),
+        field=field,
         test=test,
         test_outputs=test_outputs,
         test_accuracy=accuracy,
@@ -126,8 +136,28 @@ def find_limit(
         If it leaves the finite numbers.
     """
     run = run_reference(experiment, solver, particles=particles, times=times, seed=seed)
-    return limit_from_run(
-        run, times, widths=widths, projections=projections, test=experiment.test
+    return limit_from_run(run, experiment, times, widths=widths, projections=projections)
+
+
+def _is_random(run: Trajectory) -> bool:
+    """Whether the run is gradient descent on random batches, whose path no neuron can follow."""
+    return "sgd" in str(run.solver.name)
+
+
+def _with_equal_masses(
+    frames: Sequence[Measure],
+    experiment: Experiment,
+    field: MeanField | None,
+    run: Trajectory,
+    times: Float64Array,
+) -> tuple[Measure, ...]:
+    """Measures of the limit whose atoms can be drawn: not the few heavy nodes of a rule."""
+    first = frames[0]
+    if isinstance(first, GridMeasure) or first.to_particles().is_uniform or field is None:
+        return tuple(frames)
+    start = experiment.initial.sample(_CARRIED, run.seed, "sobol")
+    return tuple(
+        ParticleMeasure(positions) for positions in field.transport(start.positions, times)
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from meanfield.coupling import limit_path
+from meanfield.distances import coupling
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError
 from meanfield.grids import GridMeasure
@@ -69,10 +72,12 @@ def measure_replica(replica: Replica, limit: Limit) -> dict[str, Float64Array]:
     initial_seed, solver_seed, null_seed = replica.seeds
     start = replica.initial.sample(replica.particles, initial_seed, "iid")
     run = _trained(replica, start, limit, solver_seed)
+    beside = _beside(replica, start, limit, solver_seed)
     nulls = _iid_samples(limit, replica.particles, null_seed)
     with single_threaded_blas():
         rows = [
             {
+                **_coupling(measure, beside, index),
                 **_of_outputs(replica.problem, measure.to_particles(), limit, index),
                 **_of_parameters(measure.to_particles(), nulls[index], limit, index),
             }
@@ -96,6 +101,21 @@ def _trained(replica: Replica, start: ParticleMeasure, limit: Limit, seed: int) 
             f"network with N = {replica.particles}, seed number {replica.number}: {error}",
             error.time,
         ) from error
+
+
+def _beside(
+    replica: Replica, start: ParticleMeasure, limit: Limit, seed: int
+) -> Sequence[ParticleMeasure] | None:
+    """The same neurons with the same noise in the limit; None where they cannot be carried."""
+    if limit.field is None or not hasattr(replica.solver, "carry"):
+        return None
+    return limit_path(limit.field, replica.solver, start, seed, limit.times)
+
+
+def _coupling(
+    measure: Measure, beside: Sequence[ParticleMeasure] | None, index: int
+) -> dict[str, Any]:
+    return {} if beside is None else {"coupling_distance": coupling(measure, beside[index])}
 
 
 def _of_outputs(

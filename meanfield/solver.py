@@ -49,6 +49,13 @@ class Solver(Protocol[State]):
         kind that the method needs, of the law μ_0: a grid, or nodes of a quadrature.
         `particles` is how many cells or nodes the user wants in total, None if the method
         is to choose. Without it, particles are drawn from the law.
+    follows_velocity : bool, optional
+        True if frames are particles that move by −∇Ψ: the time derivatives of their
+        outputs are then known exactly.
+    carry : method, optional
+        ``carry(field, measure, seed, times)`` gives the measures at the times whose
+        particles start as those of a network and make the same steps, with the same noise,
+        in a `MeanField`: what couples the network to its limit.
     observers : method, optional
         ``observers(problem, law, measure, seed)`` gives the observers that estimate the error
         of a run from that initial measure, or its distance from the optimum.

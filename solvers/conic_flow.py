@@ -87,6 +87,7 @@ class ConicFlow:
     step: float = 0.05
     method: str = "rk4"
     name: ClassVar[str] = "conic"
+    follows_velocity: ClassVar[bool] = True
     state_type: ClassVar[type[ConicState]] = ConicState
 
     def __post_init__(self) -> None:

@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from meanfield.mean_field import MeanField
 from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
 from meanfield.solvers.batches import POINTS_PER_BLOCK, BatchVelocity, draws_of_points
 from meanfield.typing import Float64Array, FloatArray, IntArray
 
-__all__ = ["Drift", "drift_of"]
+__all__ = ["Drift", "FieldDrift", "drift_of"]
 
 
 class Drift(Protocol):
@@ -22,8 +23,10 @@ class Drift(Protocol):
         """Prepare for a step."""
         ...
 
-    def write(self, positions: FloatArray, masses: Float64Array, out: FloatArray) -> None:
-        """Write the velocities (N, p) of particles into `out`."""
+    def write(
+        self, positions: FloatArray, masses: Float64Array, fraction: float, out: FloatArray
+    ) -> None:
+        """Write the velocities (N, p) of particles, at a fraction of the step, into `out`."""
         ...
 
 
@@ -40,16 +43,16 @@ class _FullDrift:
     """The velocity of the problem."""
 
     def __init__(self, problem: AnyProblem, step: float) -> None:
-        # The geometric part is added apart, as it depends on the step.
-        apart = isinstance(problem, Problem) and problem.volume is not None
-        self._problem = replace(problem, temperature=0.0) if apart else problem
+        self._problem = _without_volume(problem) if isinstance(problem, Problem) else problem
         self._step, self._temperature = step, 0.0
 
     def load(self, number: int, temperature: float) -> None:
         """Remember the temperature."""
         self._temperature = temperature
 
-    def write(self, positions: FloatArray, masses: Float64Array, out: FloatArray) -> None:
+    def write(
+        self, positions: FloatArray, masses: Float64Array, fraction: float, out: FloatArray
+    ) -> None:
         """Write the velocities of particles into `out`."""
         self._problem.velocity_at(positions, masses, out=out)
         _add_volume(self._problem, self._temperature, self._step, positions, out)
@@ -71,7 +74,9 @@ class _BatchDrift:
         data, points = self._problem.data, self._points(number)
         self._velocity.load(data.inputs[points], data.targets[points], self._factors)
 
-    def write(self, positions: FloatArray, masses: Float64Array, out: FloatArray) -> None:
+    def write(
+        self, positions: FloatArray, masses: Float64Array, fraction: float, out: FloatArray
+    ) -> None:
         """Write the velocities of particles into `out`."""
         self._velocity.write(positions, masses, out)
         _add_volume(self._problem, self._temperature, self._step, positions, out)
@@ -85,6 +90,32 @@ class _BatchDrift:
             drawn = draws_of_points(draws, self._seed, self._problem.data.weights)
             self._block, self._index = block, drawn.reshape(steps, self._size)
         return np.asarray(self._index[number % steps])
+
+
+def _without_volume(problem: Problem) -> Problem:
+    """The problem without its geometric part, which depends on the step and is added apart."""
+    return problem if problem.volume is None else replace(problem, temperature=0.0)
+
+
+class FieldDrift:
+    """Velocities in a recorded mean field, at the times of the steps."""
+
+    def __init__(self, field: MeanField, step: float) -> None:
+        self._field, self._step = field, step
+        self._problem = _without_volume(field.problem)
+        self._temperature, self._number = 0.0, 0
+
+    def load(self, number: int, temperature: float) -> None:
+        """Remember the time and the temperature."""
+        self._number, self._temperature = number, temperature
+
+    def write(
+        self, positions: FloatArray, masses: Float64Array, fraction: float, out: FloatArray
+    ) -> None:
+        """Write the velocities of particles, at a fraction of the step, into `out`."""
+        time = min((self._number + fraction) * self._step, float(self._field.times[-1]))
+        self._problem.velocity_under(positions, self._field.covector(time), out)
+        _add_volume(self._problem, self._temperature, self._step, positions, out)
 
 
 def _add_volume(

@@ -10,6 +10,7 @@ import numpy as np
 
 from meanfield.checks import as_count, as_number
 from meanfield.errors import DivergenceError, InvalidInputError, unknown_name
+from meanfield.mean_field import MeanField
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.noise import add_noise
 from meanfield.population import PopulationProblem
@@ -17,7 +18,7 @@ from meanfield.problems import AnyProblem
 from meanfield.schedules import Schedule, schedule_from_dict
 from meanfield.solver import settings_to_dict
 from meanfield.solvers.batches import require_points
-from meanfield.solvers.drift import Drift, drift_of
+from meanfield.solvers.drift import Drift, FieldDrift, drift_of
 from meanfield.stages import combine
 from meanfield.typing import Float64Array, FloatArray
 
@@ -145,8 +146,27 @@ class Langevin:
         self, problem: AnyProblem, state: LangevinState, t: float
     ) -> tuple[LangevinState, ParticleMeasure]:
         """State and measure after ⌊t / s⌋ steps."""
-        target = int(np.floor(t / self.step * (1.0 + 1e-12) + 1e-9))
         drift = drift_of(problem, self.batch_size, state.seed, state.positions.dtype, self.step)
+        return self._advance(drift, problem, state, t)
+
+    def carry(
+        self, field: MeanField, measure: ParticleMeasure, seed: int, times: Float64Array
+    ) -> tuple[ParticleMeasure, ...]:
+        """Independent particles with the noise of these, whose drift is that of the mean field.
+
+        Batches, if there are any, are left out: their mean is the drift of all data.
+        """
+        drift, state = FieldDrift(field, self.step), self.start(field.problem, measure, seed)
+        path = []
+        for time in times:
+            state, there = self._advance(drift, field.problem, state, float(time))
+            path.append(there)
+        return tuple(path)
+
+    def _advance(
+        self, drift: Drift, problem: AnyProblem, state: LangevinState, t: float
+    ) -> tuple[LangevinState, ParticleMeasure]:
+        target = int(np.floor(t / self.step * (1.0 + 1e-12) + 1e-9))
         for number in range(state.steps, target):
             temperatures = [
                 self.temperature((k + 0.5) * self.step, problem.temperature)
@@ -173,7 +193,7 @@ def _euler_maruyama(
     drift: Drift, state: LangevinState, step: float, scales: Float64Array, number: int
 ) -> None:
     positions, stages = state.positions, state.stages
-    drift.write(positions, state.masses, stages[0])
+    drift.write(positions, state.masses, 0.0, stages[0])
     combine(positions, step, _ONE, stages, positions)
     add_noise(positions, scales[0], state.seed, number)
 
@@ -189,10 +209,10 @@ def _heun(
     drift: Drift, state: LangevinState, step: float, scales: Float64Array, number: int
 ) -> None:
     positions, stages = state.positions, state.stages
-    drift.write(positions, state.masses, stages[0])
+    drift.write(positions, state.masses, 0.0, stages[0])
     add_noise(positions, scales[0], state.seed, number)
     predicted = combine(positions, step, _ONE, stages, stages[2])
-    drift.write(predicted, state.masses, stages[1])
+    drift.write(predicted, state.masses, 1.0, stages[1])
     combine(positions, step, np.array([0.5, 0.5]), stages, positions)
 
 

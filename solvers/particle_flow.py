@@ -9,10 +9,12 @@ import numpy as np
 
 from meanfield.checks import as_number
 from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.mean_field import MeanField
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
+from meanfield.solvers.transport import carried
 from meanfield.stages import combine, scaled_error, scaled_size
 from meanfield.typing import Float64Array, FloatArray
 
@@ -92,6 +94,7 @@ class ParticleFlow:
     step: float | None = None
     name: ClassVar[str] = "particle-flow"
     collective: ClassVar[bool] = True
+    follows_velocity: ClassVar[bool] = True
     state_type: ClassVar[type[FlowState]] = FlowState
 
     def __post_init__(self) -> None:
@@ -145,6 +148,12 @@ class ParticleFlow:
             while state.time < t * (1.0 - 1e-13):
                 state = self._step(problem, state)
         return state, ParticleMeasure.trusted(self._interpolate(state, t), state.masses)
+
+    def carry(
+        self, field: MeanField, measure: ParticleMeasure, seed: int, times: Float64Array
+    ) -> tuple[ParticleMeasure, ...]:
+        """Neurons in the mean field, to these tolerances whatever the method; see `carried`."""
+        return carried(field, measure, times, self.rtol, self.atol)
 
     def _step(self, problem: AnyProblem, state: FlowState) -> FlowState:
         """One attempt at a step, in the memory of the state."""

@@ -88,6 +88,7 @@ class QuadratureFlow:
     atol: float | None = None
     nodes: int | None = None
     name: ClassVar[str] = "quadrature"
+    follows_velocity: ClassVar[bool] = True
     state_type: ClassVar[type[FlowState]] = FlowState
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from meanfield.checks import as_count, as_number
 from meanfield.distributions import DataDistribution, distribution_from_dict
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.mean_field import MeanField
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.population import PopulationProblem
 from meanfield.problems import AnyProblem
@@ -24,9 +25,13 @@ from meanfield.solvers.batches import (
     shuffled,
 )
 from meanfield.solvers.descent import descend
+from meanfield.solvers.transport import carried
 from meanfield.typing import Float64Array, FloatArray
 
 __all__ = ["SGD", "OnlineSGD", "SGDState"]
+
+# Tolerances of neurons in the mean field: far below the noise of batches.
+_RTOL, _ATOL = 1e-6, 1e-8
 
 Batches = Callable[[int, int], tuple[Float64Array, Float64Array, Float64Array]]
 
@@ -138,6 +143,18 @@ class SGD:
 
         return _descend(self, problem, state, t, batches)
 
+    def carry(
+        self, field: MeanField, measure: ParticleMeasure, seed: int, times: Float64Array
+    ) -> tuple[ParticleMeasure, ...]:
+        """Neurons in the mean field, at the ends of the last steps before the times.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is momentum, whose limit is another flow.
+        """
+        return _carry(self, field, measure, times)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary with the name and every setting."""
         return settings_to_dict(self)
@@ -220,6 +237,18 @@ class OnlineSGD:
 
         return _descend(self, problem, state, t, batches)
 
+    def carry(
+        self, field: MeanField, measure: ParticleMeasure, seed: int, times: Float64Array
+    ) -> tuple[ParticleMeasure, ...]:
+        """Neurons in the mean field, at the ends of the last steps before the times.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is momentum, whose limit is another flow.
+        """
+        return _carry(self, field, measure, times)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary with the name and every setting."""
         return settings_to_dict(self)
@@ -242,11 +271,29 @@ def _block_steps(batch_size: int) -> int:
     return max(1, POINTS_PER_BLOCK // batch_size)
 
 
+def _steps_until(t: Any, step: float) -> Any:
+    """How many whole steps end at or before a time, or each of an array of them."""
+    return np.floor(t / step * (1.0 + 1e-12) + 1e-9)
+
+
+def _carry(
+    solver: SGD | OnlineSGD, field: MeanField, measure: ParticleMeasure, times: Float64Array
+) -> tuple[ParticleMeasure, ...]:
+    """Neurons that the steps, made ever smaller, would follow in the mean field."""
+    if solver.momentum > 0.0:
+        raise InvalidInputError(
+            f"momentum={solver.momentum:g} makes time pass 1/(1 - {solver.momentum:g}) times as "
+            "fast as in the mean field; couple a network trained with momentum=0"
+        )
+    reached = np.minimum(_steps_until(times, solver.step) * solver.step, times)
+    return carried(field, measure, reached, _RTOL, _ATOL)
+
+
 def _descend(
     solver: SGD | OnlineSGD, problem: AnyProblem, state: SGDState, t: float, batches: Batches
 ) -> tuple[SGDState, ParticleMeasure]:
     """Make the steps up to time `t`, block by block of batches, in the memory of the state."""
-    target = int(np.floor(t / solver.step * (1.0 + 1e-12) + 1e-9))
+    target = int(_steps_until(t, solver.step))
     block, done = _block_steps(solver.batch_size), state.steps
     descent = descend(problem, solver, state)
     while done < target:

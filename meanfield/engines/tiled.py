@@ -25,6 +25,8 @@ __all__ = ["TiledEngine", "tile_shape"]
 
 # What the first pass computes is kept for the second if it fits in this many bytes.
 _MEMORY_BYTES = 2**30
+# Rows of a product whose rounding is that of all larger ones.
+_ROWS = 128
 
 
 def tile_shape(points: int, inputs: int, itemsize: int) -> tuple[int, int]:
@@ -103,9 +105,20 @@ class TiledEngine:
     def gradients(
         self, positions: FloatArray, covector: Float64Array, gradients: FloatArray
     ) -> None:
-        """Write ∇_θ Σ_j ⟨u_j, Φ(x_j; θ_i)⟩ into `gradients` (N, p)."""
+        """Write ∇_θ Σ_j ⟨u_j, Φ(x_j; θ_i)⟩ into `gradients` (N, p).
+
+        BLAS rounds products of few rows in other ways, so zeros complete the last of them.
+        """
+        nothing = np.empty(0, self._kept_dtype)
+        whole = len(positions) // _ROWS * _ROWS
         with self._lock:
-            self._gradients(positions, covector, np.empty(0, self._kept_dtype), gradients)
+            if whole > 0:
+                self._gradients(positions[:whole], covector, nothing, gradients[:whole])
+            if whole < len(positions):
+                last = np.zeros((2, _ROWS, positions.shape[1]), self.dtype)
+                last[0, : len(positions) - whole] = positions[whole:]
+                self._gradients(last[0], covector, nothing, last[1])
+                gradients[whole:] = last[1, : len(positions) - whole]
 
     def velocity_pass(
         self,
