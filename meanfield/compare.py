@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from meanfield.checks import as_count, as_finite_array
-from meanfield.design import methods_of, study_settings, together
+from meanfield.checks import as_count, as_finite_array, as_number
+from meanfield.conduct import carry_out
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
-from meanfield.limit import Limit, limit_from_run
-from meanfield.predictions import predict
 from meanfield.problem import Problem
-from meanfield.reference import choose_reference, run_reference
-from meanfield.replica import Replica, measure_replica
+from meanfield.reference import choose_reference
 from meanfield.solver import Solver
 from meanfield.study import Study
+from meanfield.tasks import Plan
 from meanfield.typing import Float64Array
 
-__all__ = ["compare"]
+__all__ = ["compare", "plan_study"]
 
 _PROJECTIONS = 64
 # Fractions of the end time at which a study looks by default.
@@ -41,6 +39,8 @@ def compare(
     times: Any = None,
     projections: int = _PROJECTIONS,
     seed: int = 0,
+    workers: Any = 1,
+    folder: str | Path | None = None,
     progress: bool = False,
 ) -> Study:
     """Train networks of several widths and measure their distance to the limit.
@@ -70,9 +70,11 @@ def compare(
     solver : str or Solver, optional
         Of the networks: a name among the experiment's solvers, or a solver; the
         experiment's default otherwise.
-    reference : int, optional
-        Number of particles of the reference; by default the power of two that is at least
-        16 times the largest width, and at least 4096.
+    reference : int or str, optional
+        What stands for the limit: ``"grid"``, ``"quadrature"``, ``"particles"`` or a number
+        of particles; see `meanfield.reference.choose_reference`.
+    steps : sequence of float, optional
+        Steps of SGD, increasing, at least two: networks are trained with each of them.
     times : (T,) array, optional
         Times to look at, increasing, within those of the experiment; by default five of
         its frames, from the first to the last.
@@ -81,20 +83,33 @@ def compare(
     seed : int
         Seed of the whole study. A network's random numbers follow from this seed, its
         width and its replica only, so adding widths or seeds changes no other network.
+    workers : int, str, distributed.Client or None
+        Who trains the networks: so many processes of this machine (1: this process; None:
+        as many as it has cores), or a cluster of Dask: ``"local"``, the address of a
+        scheduler such as ``"tcp://host:8786"``, or a client. The result is the same.
+    folder : path, optional
+        Of the study: the reference and what is finished are kept there, and a study that
+        was stopped goes on from there when it is called again.
     progress : bool
         Show a progress bar on standard error.
 
     Returns
     -------
     Study
+        Of the networks that finished; ``settings["failures"]`` lists the others, of which a
+        warning tells.
 
     Raises
     ------
     InvalidInputError
         If arguments do not make a study: fewer than two widths or seeds, widths out of
-        order, a reference that is not wider than they are, times outside the experiment.
+        order, a reference that is not wider than they are, times outside the experiment,
+        a folder of another study.
     DivergenceError
-        If a network or the reference leaves the finite numbers.
+        If the reference leaves the finite numbers.
+    MeanfieldError
+        If so many networks failed that there is nothing to compare, or a cluster does not
+        answer.
 
     Notes
     -----
@@ -126,6 +141,33 @@ def compare(
     >>> study.rates["function_distance"].consistent
     True
     """
+    plan = plan_study(
+        experiment,
+        particles,
+        seeds,
+        solver=solver,
+        reference=reference,
+        steps=steps,
+        times=times,
+        projections=projections,
+        seed=seed,
+    )
+    return carry_out(plan, workers=workers, folder=folder, progress=progress)
+
+
+def plan_study(
+    experiment: Experiment,
+    particles: Sequence[int],
+    seeds: int,
+    *,
+    solver: str | Solver[Any] | None = None,
+    reference: int | str | None = None,
+    steps: Sequence[float] | None = None,
+    times: Any = None,
+    projections: int = _PROJECTIONS,
+    seed: int = 0,
+) -> Plan:
+    """Plan of a study: all that it depends on, checked. Arguments as in `compare`."""
     if not isinstance(experiment.problem, Problem):
         raise InvalidInputError(
             "compare measures outputs on the data of a Problem, got a "
@@ -135,7 +177,6 @@ def compare(
     as_count("seeds", seeds, least=2)
     as_count("seed", seed, least=0)
     as_count("projections", projections)
-    stand_in = choose_reference(experiment, reference, widths)
     moments = _study_times(experiment, times)
     method = experiment.solver(solver) if solver is None or isinstance(solver, str) else solver
     if hasattr(method, "place"):
@@ -143,60 +184,31 @@ def compare(
             f"networks of finite width consist of neurons, which the solver {method.name} does not "
             "move; compare takes particles, sgd or langevin"
         )
-    lengths, methods = methods_of(method, steps)
-    run = run_reference(
-        experiment, stand_in.solver, particles=stand_in.particles, times=moments, seed=seed
-    )
-    limit = limit_from_run(run, experiment, moments, widths=widths, projections=projections)
-    predictions, notes = predict(experiment, methods[0], moments, seed)
-    parts = []
-    for one in methods:
-        replicas = [
-            Replica(experiment.problem, experiment.initial, one, width, seed, number)
-            for width in widths
-            for number in range(seeds)
-        ]
-        parts.append(_measure_all(replicas, limit, (len(widths), seeds), progress))
-    settings = study_settings(
-        experiment, methods[0], stand_in, run, widths=widths, projections=projections, seed=seed,
-        notes=notes,
-    )  # fmt: skip
-    return Study(
-        experiment.name,
-        np.array(widths),
-        moments,
-        together(parts),
-        _expected(limit),
-        _plain(settings),
-        lengths,
-        predictions,
+    return Plan(
+        experiment=experiment,
+        methods=(method,) if steps is None else _with_steps(method, steps),
+        reference=choose_reference(experiment, reference, widths),
+        widths=tuple(widths),
+        seeds=seeds,
+        times=moments,
+        projections=projections,
+        seed=seed,
     )
 
 
-def _expected(limit: Limit) -> dict[str, Float64Array]:
-    """What a network of infinite width reaches."""
-    if limit.test_accuracy is None:
-        return {"risk": limit.risk}
-    return {"risk": limit.risk, "test_accuracy": limit.test_accuracy}
-
-
-def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """The same settings in the types of JSON, so that a file gives back what was put in."""
-    plain: dict[str, Any] = json.loads(json.dumps(settings, default=lambda value: value.tolist()))
-    return plain
-
-
-def _measure_all(
-    replicas: Sequence[Replica], limit: Limit, shape: tuple[int, int], progress: bool
-) -> dict[str, Float64Array]:
-    """Samples of each quantity, in the order of the replicas."""
-    results = []
-    with _bar(sum(replica.particles for replica in replicas), progress) as advance:
-        for replica in replicas:
-            results.append(measure_replica(replica, limit))
-            advance(replica.particles)
-    samples = {name: np.array([result[name] for result in results]) for name in results[0]}
-    return {name: array.reshape(*shape, *array.shape[1:]) for name, array in samples.items()}
+def _with_steps(method: Any, steps: Sequence[float]) -> tuple[Solver[Any], ...]:
+    if "sgd" not in method.name:
+        raise InvalidInputError(
+            f"steps are those of sgd, but the networks are trained by {method.name}; choose "
+            'solver="sgd" (--solver sgd) or leave out the steps'
+        )
+    sizes = [as_number("steps", step, "positive") for step in steps]
+    if len(sizes) < 2 or any(second <= first for first, second in pairwise(sizes)):
+        raise InvalidInputError(
+            "steps must be at least two and increase, got "
+            + (", ".join(f"{size:g}" for size in sizes) or "none")
+        )
+    return tuple(replace(method, step=size) for size in sizes)
 
 
 def _check_widths(particles: Sequence[int]) -> list[int]:
@@ -234,23 +246,3 @@ def _study_times(experiment: Experiment, times: Any) -> Float64Array:
     if moments[-1] == 0.0:
         raise InvalidInputError("times must hold at least one time after 0")
     return moments
-
-
-@contextmanager
-def _bar(total: int, progress: bool) -> Iterator[Any]:
-    """Progress bar with the remaining time on standard error; a function that moves it."""
-    if not progress:
-        yield lambda amount: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("networks"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        whole = bar.add_task("networks", total=total)
-        yield lambda amount: bar.advance(whole, amount)

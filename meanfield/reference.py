@@ -25,7 +25,7 @@ __all__ = ["Reference", "choose_reference", "run_reference"]
 _LEAST_PARTICLES = 4096
 _PARTICLES_FACTOR = 16
 # Frames of the run that stands for the limit, and the numbers they may hold in all.
-_MOST_FRAMES, _LEAST_FRAMES, _MOST_NUMBERS = 101, 11, 2**24
+_MOST_FRAMES, _LEAST_FRAMES, _MOST_NUMBERS = 51, 11, 2**24
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ def run_reference(
     seed: int,
     store: str | Path | None = None,
     force: bool = False,
+    progress: bool = False,
 ) -> Trajectory:
     """Run what stands for the limit, with frames at the times and at many in between.
 
@@ -115,6 +116,8 @@ def run_reference(
         File of the run; in memory otherwise.
     force : bool
         Overwrite an existing file.
+    progress : bool
+        Show a progress bar on standard error.
 
     Raises
     ------
@@ -142,6 +145,7 @@ def run_reference(
             seed=solver_seed,
             store=store,
             force=force,
+            progress=progress,
         )
     except DivergenceError as error:
         raise DivergenceError(f"the reference: {error}", error.time) from error
