@@ -14,7 +14,7 @@ from meanfield.datasets import Dataset
 from meanfield.errors import DivergenceError, InvalidInputError, MeanfieldError
 from meanfield.experiment import Experiment
 from meanfield.limit import Limit, limit_from_run
-from meanfield.measures import law_from_dict
+from meanfield.laws import law_from_dict
 from meanfield.problems import problem_from_dict
 from meanfield.reference import Reference, run_reference
 from meanfield.replica import Replica, measure_replica
