@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_slopes"]
 
+# Slopes that are shown; longer intervals are cut.
+_RANGE = (-1.6, 0.8)
+
 
 def draw_slopes(study: Study, *, index: int = -1, ax: Axes | None = None) -> Axes:
     """Fitted slope of each quantity with its 95 % interval, and what theory predicts.
@@ -48,7 +51,7 @@ def draw_slopes(study: Study, *, index: int = -1, ax: Axes | None = None) -> Axe
             ]
         for row, (title, rate) in enumerate(rates):
             _row(ax, row, title, rate)
-        shown = [value for _, rate in rates for value in _extent(rate)]
+        shown = np.clip([value for _, rate in rates for value in _extent(rate)], *_RANGE)
         low, high = min([*shown, -0.5]), max([*shown, 0.0])
         ax.set(xlim=(low - 0.1, high + 0.1), ylim=(len(rates) - 0.3, -0.9), xlabel="slope")
         ax.set_yticks([])
@@ -62,13 +65,13 @@ def _row(ax: Axes, row: int, title: str, rate: Rate) -> None:
         ax.plot([rate.lower, rate.upper], [row, row], color=colour, lw=2.0)
     ax.plot([rate.slope], [row], "o", color=colour, ms=5.5)
     if rate.expected is not None:
-        ax.plot([rate.expected] * 2, [row - 0.2, row + 0.2], color=INK, lw=1.4)
+        ax.plot([rate.expected] * 2, [row - 0.16, row + 0.16], color=INK, lw=1.4)
     text = signed(rate.slope)
     if np.isfinite(rate.error):
         text += f" ± {rate.error:.2f}"
     options = {"xycoords": ("axes fraction", "data"), "fontsize": 9}
-    ax.annotate(title, (0.0, row - 0.42), color=INK, ha="left", va="center", **options)
-    ax.annotate(text, (1.0, row - 0.42), color=QUIET, ha="right", va="center", **options)
+    ax.annotate(title, (0.0, row - 0.46), color=INK, ha="left", va="center", **options)
+    ax.annotate(text, (1.0, row - 0.46), color=QUIET, ha="right", va="center", **options)
 
 
 def _extent(rate: Rate) -> list[float]:

@@ -111,7 +111,7 @@ def draw_rate(study: Study, name: str, *, index: int = -1, ax: Axes | None = Non
             _law(ax, study.particles, lambda count: np.abs(rate(count)), rate.interval)
         predicted = study.predicted(name)
         if predicted is not None and predicted[:, index].any():
-            shown.append(_prediction(ax, study, predicted[:, index]))
+            shown.append(_prediction(ax, study, name, index))
         elif rate.expected in _POWERS and values.any():
             shown.append(_guide(ax, study, np.abs(values), rate.expected))
         _points(ax, study.particles, values, errors)
@@ -189,14 +189,22 @@ def draw_in_time(study: Study, *, name: str = "function_distance", ax: Axes | No
         shades = _shades(len(study.particles))
         for number, (shade, value, error) in enumerate(zip(shades, values, errors, strict=True)):
             low = np.maximum(value - error, 0.2 * value)
-            ax.fill_between(study.times, low, value + error, color=shade, alpha=0.18, lw=0)
-            ax.plot(study.times, value, "o-", color=shade, ms=3.5, lw=1.5)
+            ax.fill_between(
+                study.times, low, value + error, where=value > 0.0, color=shade, alpha=0.18, lw=0
+            )
+            positive = np.where(value > 0.0, value, np.nan) if values.any() else value
+            ax.plot(study.times, positive, "o-", color=shade, ms=3.5, lw=1.5)
             if predicted is not None:
                 known = np.where(predicted[number] > 0.0, predicted[number], np.nan)
-                ax.plot(study.times, known, "--", color=QUIET, lw=1.0, zorder=1)
+                label = "predicted" if number == 0 else None
+                ax.plot(study.times, known, "--", color=QUIET, lw=1.0, zorder=1, label=label)
         ax.set(yscale=_scale(values), xlabel="time $t$", ylabel=_LABELS[name])
         ax.margins(x=0.02)
+        if predicted is not None and ax.get_yscale() == "log":
+            bottom, top = ax.get_ylim()
+            ax.set_ylim(bottom, top * (top / bottom) ** 0.15)
         _few_labels(ax)
+        _legend(ax)
         _name_lines(ax, study, values[:, -1], shades)
     return ax
 
@@ -228,18 +236,20 @@ def draw_steps(
         fit = study.expansion(name, index)
         lengths = np.geomspace(study.steps[0] / 1.4, study.steps[-1] * 1.4, 60)
         shades = _shades(len(study.particles))
+        lines = np.maximum(fit(study.particles[:, None], lengths), 1e-300)
         for shade, count, value, error in zip(shades, study.particles, values, errors, strict=True):
             ax.errorbar(
                 study.steps, value, yerr=(np.minimum(error, 0.9 * value), error), fmt="o",
                 color=shade, ms=4.5, lw=1.2, capsize=2.5, label=f"$N$ = {count}",
             )  # fmt: skip
-            ax.plot(lengths, np.maximum(fit(count, lengths), 1e-300), color=shade, lw=1.3)
+        for shade, line in zip(shades, lines, strict=True):
+            ax.plot(lengths, line, color=shade, lw=1.3)
         ax.set(xscale="log", yscale=_scale(values), xlabel="step of SGD")
         ax.set_ylabel("mean square of " + _LABELS[name])
         ax.xaxis.set_major_locator(FixedLocator(list(study.steps)))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xticklabels([f"{step:g}" for step in study.steps])
-        _value_axis(ax, values.ravel(), values.ravel(), room=0.15)
+        _value_axis(ax, np.append(values, lines), values.ravel(), room=0.15)
         ax.legend(loc="upper left", handlelength=1.2, borderaxespad=0.2)
     return ax
 
@@ -310,9 +320,12 @@ def _guide(ax: Axes, study: Study, values: Float64Array, slope: float) -> Float6
     return heights
 
 
-def _prediction(ax: Axes, study: Study, values: Float64Array) -> Float64Array:
-    ax.plot(study.particles, values, "--", color=INK, lw=1.2, label="predicted", zorder=3.5)
-    return values
+def _prediction(ax: Axes, study: Study, name: str, index: int) -> Float64Array:
+    widths = np.geomspace(study.particles[0] / 1.3, study.particles[-1] * 1.3, 40)
+    predicted = study.predicted(name, widths)
+    assert predicted is not None
+    ax.plot(widths, predicted[:, index], "--", color=INK, lw=1.2, label="predicted", zorder=3.5)
+    return np.asarray(predicted[:, index])
 
 
 def _fluctuation(ax: Axes, study: Study, index: int) -> Float64Array:
