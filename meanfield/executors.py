@@ -130,7 +130,8 @@ class _Post(Thread):
                 self._reports.put(Report(number, 0.0, f"no process could be asked: {error}"))
 
     def _done(self, number: int) -> Report:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(f"{number}\n")
             self._process.stdin.flush()

@@ -14,6 +14,7 @@ from meanfield.errors import unknown_name
 from meanfield.wording import rule_in_words
 
 __all__ = [
+    "Cluster",
     "DataFile",
     "End",
     "Example",
@@ -27,6 +28,7 @@ __all__ = [
     "Reference",
     "Replicas",
     "Resume",
+    "ResumeStudy",
     "RunFile",
     "RunOut",
     "ScenarioName",
@@ -35,10 +37,13 @@ __all__ = [
     "SolverName",
     "Source",
     "Sources",
+    "Steps",
     "StudyOut",
+    "TaskNumber",
     "Verb",
     "Verbs",
     "Widths",
+    "Workers",
     "WorkingVerb",
     "spread_settings",
     "usage_sentence",
@@ -122,8 +127,36 @@ Replicas = Annotated[
     int, typer.Option("--seeds", metavar="R", help="Networks of each width, >= 2.")
 ]
 Reference = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        metavar="NAME|N",
+        help="What stands for the limit: grid, quadrature, particles, or their number.",
+    ),
+]
+Steps = Annotated[
+    str | None,
+    typer.Option("--steps", metavar="S,S,…", help="Steps of sgd to compare beside the widths."),
+]
+Workers = Annotated[
     int | None,
-    typer.Option("--reference", metavar="N", help="Particles that stand for the limit."),
+    typer.Option(
+        "--workers", metavar="W", min=1, help="Processes of this machine; one a core by default."
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="local|tcp://…", help="Work on a Dask cluster: its scheduler."
+    ),
+]
+TaskNumber = Annotated[
+    int | None,
+    typer.Option("--task", metavar="K", min=0, help="Do this task alone: for arrays of jobs."),
+]
+ResumeStudy = Annotated[
+    bool,
+    typer.Option("--resume", metavar="", help="Continue an unfinished study; never begin one."),
 ]
 StudyOut = Annotated[
     Path | None,
