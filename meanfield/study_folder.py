@@ -37,7 +37,8 @@ _ARRAY = "array in arrays.npz"
 class StudyFolder:
     """Files of one study: plan, reference, and the result of each task.
 
-    They are ``plan.json``, ``arrays.npz``, ``reference.h5``, ``task-00001.h5`` and so on. Every file appears under its name only when it is whole, and many processes may work on
+    They are ``plan.json``, ``arrays.npz``, ``reference.h5``, ``task-00001.h5`` and so on.
+    Every file appears under its name only when it is whole, and many processes may work on
     the same folder: at worst they do the same task twice, with the same result.
 
     Parameters
@@ -78,7 +79,7 @@ class StudyFolder:
             if any(not path.name.startswith(_OWN) for path in self.path.iterdir()):
                 raise FileError(f"{self.path} holds other files; a study needs a folder of its own")
             with self._replacing(self.path / "arrays.npz") as partial, partial.open("wb") as stream:
-                np.savez(stream, **arrays)
+                np.savez(stream, allow_pickle=False, **arrays)
             with self._replacing(self.path / "plan.json") as partial:
                 partial.write_text(text, encoding="utf-8")
         except FileError:
@@ -104,7 +105,7 @@ class StudyFolder:
             if other != value:
                 raise InvalidInputError(
                     f"{self.path} holds a study begun with {name} {other}, not {value}; "
-                    "results of different versions are not mixed: use the same, or begin anew (--force)"
+                    "these are not mixed: use the same, or begin anew (--force)"
                 )
         for name, value in wanted["plan"].items():
             other = found["plan"].get(name)
