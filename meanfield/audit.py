@@ -25,7 +25,7 @@ from meanfield.typing import Float64Array
 __all__ = ["SOLVERS", "Answer", "Audit", "Difference", "audit", "difference"]
 
 #: Solvers that an audit tries, by the names that the command line knows.
-SOLVERS = ("quadrature", "grid", "particles", "langevin", "sgd")
+SOLVERS = ("quadrature", "grid", "particle-flow", "langevin", "sgd")
 
 # Two answers agree if they differ by at most this many times the sum of their errors.
 _SLACK = 3.0

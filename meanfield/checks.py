@@ -10,7 +10,14 @@ import numpy as np
 from meanfield.errors import InvalidInputError
 from meanfield.typing import Array, Float64Array
 
-__all__ = ["as_count", "as_finite_array", "as_number", "as_vector", "probability_weights"]
+__all__ = [
+    "as_columns",
+    "as_count",
+    "as_finite_array",
+    "as_number",
+    "as_vector",
+    "probability_weights",
+]
 
 Sign = Literal["any", "nonnegative", "positive"]
 
@@ -89,6 +96,29 @@ def as_finite_array(name: str, value: Any, dimensions: int) -> Array:
     if not finite.all():
         row = int(np.argmin(finite.reshape(array.shape[0], -1).all(axis=1)))
         raise InvalidInputError(f"{name} must be finite, but row {row} holds {array[row]}")
+    array.flags.writeable = False
+    return array
+
+
+def as_columns(name: str, value: Any) -> Float64Array:
+    """Return `value` as a finite float64 array of rows; numbers become rows of one column.
+
+    Raises
+    ------
+    InvalidInputError
+        As `as_finite_array`, and for rows of unequal length.
+
+    Examples
+    --------
+    >>> as_columns("inputs", [1.0, 2.0]).shape
+    (2, 1)
+    """
+    try:
+        raw = np.asarray(value)
+    except ValueError:
+        raise InvalidInputError(f"{name} must be an array, got rows of unequal length") from None
+    array = as_finite_array(name, raw[:, None] if raw.ndim == 1 else raw, 2)
+    array = np.ascontiguousarray(array, dtype=np.float64)
     array.flags.writeable = False
     return array
 

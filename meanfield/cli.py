@@ -15,6 +15,7 @@ import typer
 from meanfield.errors import FileError, InvalidInputError, MeanfieldError
 from meanfield.launcher import launched_rank, rank_count
 from meanfield.options import (
+    CheckedParticles,
     Cluster,
     DataFile,
     End,
@@ -258,7 +259,7 @@ def compare(
 @app.command(cls=WorkingVerb)
 def check(
     source: Source,
-    particles: Particles = None,
+    particles: CheckedParticles = None,
     t_end: End = None,
     seed: Seed = 0,
     settings: Settings = None,
@@ -268,6 +269,14 @@ def check(
 
     Each is run at half its resolution too, which tells the error to expect. Exit
     status 1 if two solvers differ by more than their errors explain.
+
+    The first table has a line for each solver: the risk at the end with its
+    expected error, and that of the outputs ("outputs ±", root mean square over
+    the data). The second has a line for each two solvers: how far apart they are
+    in risk, outputs, W₂ and the largest entries of mean and covariance, and in
+    parentheses what is allowed: three times the sum of the two expected errors.
+    W₂ is the exact distance between 1000 atoms of each measure (all, where there
+    are fewer), so that it holds their sampling error too, as does what is allowed.
 
     For example:
     $ meanfield check gibbs-1d --t-end 10
@@ -306,6 +315,7 @@ def animate(
     from meanfield.checks import as_number
 
     as_number("seconds", seconds, "positive")
+    is_study(path)  # what is to be shown comes before where it is to go
     target = check_output(out or path.with_suffix(".mp4"), force, _MOVIES)
     trajectory = open_run(path)
     from meanfield.plotting.movie import animate as draw
@@ -331,8 +341,9 @@ def plot(
     $ meanfield plot run.h5
     $ meanfield plot run.h5 --out run.pdf
     """
+    of_widths = is_study(path)
     target = check_output(out or path.with_suffix(".png"), force, _PICTURES)
-    if is_study(path):
+    if of_widths:
         from meanfield.study import Study
 
         study = Study.open(path)

@@ -19,7 +19,9 @@ from meanfield.engines.threads import thread_count
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.executors import Report, on_dask, on_processes, share_cores
 from meanfield.limit import Limit
+from meanfield.predictions import predict
 from meanfield.progress import StudyProgress
+from meanfield.remarks import remarks
 from meanfield.study import Study
 from meanfield.study_folder import StudyFolder, package_versions, run_task
 from meanfield.tasks import Failure, Outcome, Plan, Task, gather, perform
@@ -196,14 +198,16 @@ def _study(plan: Plan, limit: Limit, outcomes: Sequence[Outcome], lost: dict[Tas
         warnings.warn(failures_in_words(failures) + without, stacklevel=3)
     several = len(plan.methods) > 1
     steps = np.array([method.step for method in plan.methods]) if several else None  # type: ignore[attr-defined]
+    predictions, notes = predict(plan.experiment, plan.methods[0], plan.times, plan.seed)
     return Study(
         experiment=plan.experiment.name,
         particles=np.array(widths),
         times=plan.times,
         samples=samples,
         reference=_expected(limit),
-        settings=_settings(plan, failures),
+        settings=_settings(plan, limit, failures, notes),
         steps=steps,
+        predictions=predictions,
     )
 
 
@@ -214,7 +218,9 @@ def _expected(limit: Limit) -> dict[str, Float64Array]:
     return {"risk": limit.risk, "test_accuracy": limit.test_accuracy}
 
 
-def _settings(plan: Plan, failures: Sequence[Failure]) -> dict[str, Any]:
+def _settings(
+    plan: Plan, limit: Limit, failures: Sequence[Failure], notes: Sequence[str]
+) -> dict[str, Any]:
     """Description of the study in the types of JSON, so that a file gives back the same."""
     problem = plan.experiment.problem
     described = {key: part for key, part in problem.to_dict().items() if key != "data"}
@@ -225,12 +231,12 @@ def _settings(plan: Plan, failures: Sequence[Failure]) -> dict[str, Any]:
         "solver": plan.methods[0].to_dict(),
         "reference": {
             "solver": reference.solver.to_dict(),
-            "particles": reference.particles,
-            "sampling": "sobol",
+            "particles": limit.particles,
             "reason": reference.reason,
         },
         "projections": plan.projections,
         "seed": plan.seed,
+        **remarks(plan.experiment, plan.methods[0], plan.widths, notes),
         "versions": package_versions(),
     }
     if failures:

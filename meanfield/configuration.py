@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -17,8 +18,9 @@ from meanfield.assignments import assign_nested
 from meanfield.datasets import Dataset
 from meanfield.errors import FileError, InvalidInputError, unknown_name
 from meanfield.experiment import Experiment
+from meanfield.laws import law_from_dict, laws
 from meanfield.losses import loss_from_dict
-from meanfield.measures import InitialLaw, law_from_dict, laws
+from meanfield.measures import InitialLaw
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.regularizers import ridge_from_dict
@@ -107,7 +109,8 @@ class ExperimentFile:
     Tables ``[data]`` (``file``, ``inputs``, ``targets``, ``test_fraction`` with
     ``split_seed`` or ``test_file``), ``[neuron]`` (``activation``, ``outer``, ``bias``,
     ``outputs``), ``[problem]`` (``loss``, ``ridge``, ``temperature``, ``scale``),
-    ``[initial]`` (``law`` and its settings, ``particles``, ``sampling``),
+    ``[initial]`` (``law`` and its settings, ``particles``, ``sampling``; the solvers grid
+    and quadrature place cells and nodes of their own number),
     ``[solvers.NAME]`` with the settings of that solver (the first is the default) and
     ``[time]`` (``t_end`` and ``frames``, or ``save_at``); only ``data.file`` and the
     times are required. Vector settings of a law take one number, one for each
@@ -336,6 +339,13 @@ def _sentence(path: Path, error: ValidationError) -> InvalidInputError:
     *way, last = [str(part) for part in mistake["loc"]]
     key = ".".join((*way, last))
     if mistake["type"] == "extra_forbidden":
+        meant = get_close_matches(
+            last, [known.rpartition(".")[2] for known in _known_keys()], 1, 0.8
+        )
+        namesakes = [known for known in _known_keys() if known.rpartition(".")[2] in meant]
+        if namesakes:
+            paths = " or ".join(repr(known) for known in namesakes)
+            return InvalidInputError(f"{path}: unknown key {key!r}; did you mean {paths}?")
         section: Any = Configuration.model_fields[way[0]].annotation if way else Configuration
         known = [".".join((*way, name)) for name in section.model_fields]
         return InvalidInputError(f"{path}: {unknown_name('key', key, known)}")
@@ -351,6 +361,17 @@ def _sentence(path: Path, error: ValidationError) -> InvalidInputError:
     else:
         rule = rule_in_words(mistake["msg"])
     return InvalidInputError(f"{path}: {key} {rule}, got {mistake['input']!r}")
+
+
+def _known_keys() -> list[str]:
+    """Dotted keys of all values in the tables of a file."""
+    tables = {name: entry.annotation for name, entry in Configuration.model_fields.items()}
+    return [
+        f"{name}.{key}"
+        for name, table in tables.items()
+        if isinstance(table, type) and issubclass(table, _Section)
+        for key in table.model_fields
+    ]
 
 
 def _by_parameter(neuron: Neuron, value: Any) -> Any:

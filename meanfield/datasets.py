@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from meanfield.checks import as_finite_array, probability_weights
+from meanfield.checks import as_columns, probability_weights
 from meanfield.errors import FileError, InvalidInputError, unknown_name
 from meanfield.typing import Array, Float64Array
 
@@ -46,8 +46,8 @@ class Dataset:
     weights: Float64Array = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        inputs = _columns("inputs", self.inputs)
-        targets = _columns("targets", self.targets)
+        inputs = as_columns("inputs", self.inputs)
+        targets = as_columns("targets", self.targets)
         if len(inputs) != len(targets):
             raise InvalidInputError(
                 f"inputs and targets must have the same length, got {len(inputs)} "
@@ -126,17 +126,6 @@ class Dataset:
         else:
             raise FileError(f"{source.name}: data files end in .npz or .csv")
         return cls(*arrays)
-
-
-def _columns(name: str, value: Any) -> Float64Array:
-    try:
-        raw = np.asarray(value)
-    except ValueError:
-        raise InvalidInputError(f"{name} must be an array, got rows of unequal length") from None
-    array = as_finite_array(name, raw[:, None] if raw.ndim == 1 else raw, 2)
-    array = np.ascontiguousarray(array, dtype=np.float64)
-    array.flags.writeable = False
-    return array
 
 
 def _read_npz(path: Path, inputs: str | list[str], targets: str | list[str]) -> tuple[Array, Array]:

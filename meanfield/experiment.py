@@ -67,9 +67,10 @@ class Experiment:
         Parameters
         ----------
         name : str, optional
-            One of the experiment's solvers; ``"particles"`` and ``"sgd"``, which stand for
-            its particle flow and its (online) SGD; or any other solver that works with
-            its defaults, such as ``"grid"``, ``"quadrature"`` or ``"langevin"``.
+            One of the experiment's solvers, or any other that works with its defaults, such
+            as ``"grid"``, ``"quadrature"`` or ``"langevin"``. ``"particles"`` is short for
+            ``"particle-flow"``; ``"sgd"`` stands for online SGD where that is what the
+            experiment has.
 
         Raises
         ------
@@ -82,7 +83,7 @@ class Experiment:
             if candidate in self.solvers:
                 return self.solvers[candidate]
         if names[0] not in solvers:
-            raise unknown_name("solver", chosen, {*self.solvers, *ALIASES, *solvers})
+            raise unknown_name("solver", chosen, {*self.solvers, *solvers})
         found: Solver[Any] = default_solver(names[0], self.t_end)
         return found
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from meanfield.checks import as_count, as_finite_array, as_number
+from meanfield.conjugates import curvature_roots
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
 from meanfield.linear_response import LinearResponse
@@ -29,10 +30,13 @@ class OutputFluctuations:
     width_modes, step_modes : tuples of (m, k, r) arrays
         For each time: the field is Σ_b modes[:, :, b] ξ_b with independent standard normal
         ξ_b. That of steps is (f_SGD − f)/√ε, for batches of one point and N = ∞.
+    bias : (T, m, k) array
+        Limit of N E(f_N − f); NaN for the Huber loss, whose second derivative jumps.
     """
 
     width_modes: tuple[Float64Array, ...]
     step_modes: tuple[Float64Array, ...]
+    bias: Float64Array
 
     @property
     def variance(self) -> Float64Array:
@@ -66,6 +70,7 @@ class Fluctuations:
     - E Σ_j p_j |f_N(x_j) − f(x_j)|² ≈ C/N + D ε/B,
     - E D_N² ≈ K/N + D_c ε/B, with D_N² = (1/N) Σ_i |θ_i − θ̄_i|² the distance to the same
       neurons carried by the limit,
+    - E R_N − R ≈ b/N in its risk, for the flow,
 
     up to terms of higher order in 1/N and ε. Without replacement the terms in ε cancel over
     every epoch, and what is left is of order ε².
@@ -81,6 +86,9 @@ class Fluctuations:
         D.
     step_coupling_constant : (T,) array
         D_c.
+    risk_bias : (T,) array
+        b = α⁻² Σ_j p_j (⟨ℓ'_j, β_j⟩ + ½ tr(ℓ''_j Σ_j)) from the bias β/N and the covariance
+        Σ/N of the outputs; NaN for the Huber loss.
     at_data : OutputFluctuations
         Outputs at the data.
     at_inputs : OutputFluctuations or None
@@ -92,6 +100,7 @@ class Fluctuations:
     coupling_constant: Float64Array
     step_constant: Float64Array
     step_coupling_constant: Float64Array
+    risk_bias: Float64Array
     at_data: OutputFluctuations = field(repr=False)
     at_inputs: OutputFluctuations | None = field(repr=False)
 
@@ -223,53 +232,62 @@ def fluctuations(
 
 @dataclass(frozen=True, eq=False)
 class _Frame:
-    """Modes of outputs at the data and at inputs, K and D_c, at one time."""
+    """What is recorded at one time: modes and bias of outputs, K, D_c and b."""
 
-    width: Float64Array
-    step: Float64Array
-    inputs_width: Float64Array | None
-    inputs_step: Float64Array | None
+    data: tuple[Float64Array, Float64Array, Float64Array]
+    inputs: tuple[Float64Array, Float64Array, Float64Array] | None
     coupling: float
     step_coupling: float
+    risk_bias: float
 
 
 def _frame(
     response: LinearResponse, inputs: Float64Array | None
 ) -> tuple[LinearResponse, _Frame]:
     """What is recorded, and the response, whose basis has learned the neurons at inputs."""
-    flow, neuron = response.flow, response.problem.neuron
-    further: tuple[Float64Array | None, Float64Array | None] = (None, None)
+    flow, further = response.flow, None
     if inputs is not None:
-        jets = NeuronJets.of(neuron, response.positions, inputs)
-        features, gradients = jets.features(), jets.gradients()
-        response = response.including(features)
-        moved, shaken = (
-            flow.scale * (gradients.T @ (flow.masses * part))
-            for part in (response.influence, response.noise)
-        )
-        moved += flow.scale * response.projected(features)
-        further = tuple(part.reshape(len(inputs), neuron.outputs, -1) for part in (moved, shaken))
-    shape = (*flow.outputs.shape, -1)
-    width = flow.scale * response.projected(flow.features) + flow.tangents(response.influence)
-    return response, _Frame(
-        width.reshape(shape),
-        flow.tangents(response.noise).reshape(shape),
-        *further,
+        jets = NeuronJets.of(response.problem.neuron, response.positions, inputs)
+        response = response.including(jets.features())
+        further = _outputs(response, jets)
+    data = _outputs(response, flow.jets)
+    frame = _Frame(
+        data,
+        further,
         float(np.sum(flow.masses * response.influence**2)),
         float(np.sum(flow.masses * response.noise**2)),
+        _risk_bias(response, *data),
     )
+    return response, frame
+
+
+def _outputs(
+    response: LinearResponse, jets: NeuronJets
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Modes (m, k, r) and (m, k, q) of width and steps, and the bias (m, k)."""
+    shape = (len(jets.points), response.problem.neuron.outputs)
+    scale, masses = response.flow.scale, response.flow.masses
+    gradients = jets.gradients()
+    own = response.projected(jets.features())
+    width = scale * (own + gradients.T @ (masses * response.influence))
+    step = scale * (gradients.T @ (masses * response.noise))
+    bias = response.bias(jets, gradients)
+    return width.reshape(*shape, -1), step.reshape(*shape, -1), bias.reshape(shape)
+
+
+def _risk_bias(
+    response: LinearResponse, width: Float64Array, step: Float64Array, bias: Float64Array
+) -> float:
+    problem, flow = response.problem, response.flow
+    roots = curvature_roots(problem.loss, flow.outputs, problem.data.targets)
+    spread = np.square(roots.transpose(0, 2, 1) @ width).sum(axis=(1, 2))
+    slopes = np.sum(flow.residuals * bias, axis=1)
+    return float(problem.data.weights @ (slopes + 0.5 * spread)) / problem.scale**2
 
 
 def _assembled(problem: Problem, times: Float64Array, frames: list[_Frame]) -> Fluctuations:
-    at_data = OutputFluctuations(
-        tuple(frame.width for frame in frames), tuple(frame.step for frame in frames)
-    )
-    at_inputs = None
-    if frames[0].inputs_width is not None:
-        at_inputs = OutputFluctuations(
-            tuple(frame.inputs_width for frame in frames if frame.inputs_width is not None),
-            tuple(frame.inputs_step for frame in frames if frame.inputs_step is not None),
-        )
+    at_data = _fields([frame.data for frame in frames])
+    further = [frame.inputs for frame in frames if frame.inputs is not None]
     weights = problem.data.weights
     return Fluctuations(
         times,
@@ -277,9 +295,15 @@ def _assembled(problem: Problem, times: Float64Array, frames: list[_Frame]) -> F
         np.array([frame.coupling for frame in frames]),
         at_data.step_variance.sum(axis=2) @ weights,
         np.array([frame.step_coupling for frame in frames]),
+        np.array([frame.risk_bias for frame in frames]),
         at_data,
-        at_inputs,
+        _fields(further) if further else None,
     )
+
+
+def _fields(frames: list[tuple[Float64Array, Float64Array, Float64Array]]) -> OutputFluctuations:
+    width, step, bias = zip(*frames, strict=True)
+    return OutputFluctuations(tuple(width), tuple(step), np.array(bias))
 
 
 def _variances(modes: tuple[Float64Array, ...]) -> Float64Array:

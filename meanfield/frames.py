@@ -14,7 +14,7 @@ from meanfield.errors import FileError, InvalidInputError
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
 from meanfield.problems import problem_from_dict
 from meanfield.solver import solver_from_dict
-from meanfield.supports import read_support
+from meanfield.supports import frame_variables, read_support
 from meanfield.typing import Array, Float64Array
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Source(Protocol):
         """What the run is."""
         ...
 
-    def values(self, index: int) -> Array:
-        """Array of one frame, as `Support.values`."""
+    def values(self, index: int) -> dict[str, Array]:
+        """Arrays of one frame, as `Support.values`."""
         ...
 
     def scalars(self) -> dict[str, Float64Array]:
@@ -98,9 +98,9 @@ class MemorySource:
         assert self._store.header is not None
         return self._store.header
 
-    def values(self, index: int) -> Array:
-        """Array of one frame."""
-        return np.asarray(self._store.values[index])
+    def values(self, index: int) -> dict[str, Array]:
+        """Arrays of one frame."""
+        return {name: np.asarray(frames[index]) for name, frames in self._store.values.items()}
 
     def scalars(self) -> dict[str, Float64Array]:
         """Variables with one number a frame, of the committed frames."""
@@ -157,11 +157,11 @@ class FileSource:
                 ),
             )
 
-    def values(self, index: int) -> Array:
-        """Array of one frame; only its bytes are read."""
+    def values(self, index: int) -> dict[str, Array]:
+        """Arrays of one frame; only their bytes are read."""
         assert self.path is not None
         with _reading(self.path) as file:
-            return np.asarray(file[read_support(file).variable][index])
+            return {name: np.asarray(file[name][index]) for name in frame_variables(file)}
 
     def scalars(self) -> dict[str, Float64Array]:
         """Variables with one number a frame, of the committed frames."""

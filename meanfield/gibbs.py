@@ -16,6 +16,7 @@ from meanfield.newton import DualPoint, Support, ascend, dual_point
 from meanfield.problem import Problem
 from meanfield.radial_laws import RadialGaussian
 from meanfield.typing import Float64Array
+from meanfield.volumes import mirrored_density
 
 __all__ = ["Gibbs", "gibbs"]
 
@@ -85,8 +86,8 @@ def gibbs(
     support : GridMeasure or InitialLaw, optional
         A grid: μ* has a density on its cells, and the given density is the first guess. A
         law: integrals are averages over nodes drawn from it with weights 1/density, for any
-        number of parameters. By default the law e^{−V/τ}, normal but for a parameter that is
-        a length ≥ 0, which needs a ridge on all parameters.
+        number of parameters; where one is a length, the absolute value counts. By default
+        the law e^{−V/τ}, normal but for a length, which needs a ridge on all parameters.
     nodes : int
         Number of nodes drawn from a law, by a scrambled Sobol sequence.
     seed : int
@@ -207,8 +208,13 @@ def _support(
     as_count("nodes", nodes)
     drawn = law.sample(nodes, seed, "sobol")
     problem.check_measure(drawn)
-    placed = _Nodes(problem, drawn.positions.astype(np.float64))
-    log_volumes = -np.log(law.density(placed.positions)) - np.log(nodes)
+    positions = drawn.positions.astype(np.float64)
+    if problem.volume is not None:
+        column = problem.volume.parameter
+        positions[:, column] = np.abs(positions[:, column])
+    placed = _Nodes(problem, positions)
+    density = mirrored_density(law.density, problem.volume)
+    log_volumes = -np.log(density(positions)) - np.log(nodes)
     return placed, log_volumes, placed.outputs(drawn.weights)
 
 

@@ -313,6 +313,36 @@ class GridMeasure:
             shares.append([masses[:_WALL_LAYERS].sum(), masses[-_WALL_LAYERS:].sum()])
         return np.array(shares)
 
+    def padded(self, cells: Any) -> GridMeasure:
+        """The same measure on a larger box: empty cells of the same width next to the walls.
+
+        Parameters
+        ----------
+        cells : int or (p, 2) array of int
+            Numbers of layers ≥ 0, for all walls or for the lower and upper one of each axis.
+
+        Raises
+        ------
+        InvalidInputError
+            If a number is negative or not an integer, or their shape does not fit.
+
+        Examples
+        --------
+        >>> GridMeasure([0.25, 0.25], 0.0, 4.0).padded([[0, 3]])
+        GridMeasure(5 cells on [0, 10])
+        """
+        layers = np.array(cells)
+        if layers.shape not in ((), (self.dim, 2)) or layers.dtype.kind not in "iu":
+            raise InvalidInputError(
+                f"cells must be one integer or ({self.dim}, 2) integers, got {cells!r}"
+            )
+        if layers.min() < 0:
+            raise InvalidInputError(f"cells must be >= 0, got {layers.min()}")
+        layers = np.broadcast_to(layers, (self.dim, 2))
+        lower = self.lower - layers[:, 0] * self.spacing
+        upper = self.upper + layers[:, 1] * self.spacing
+        return GridMeasure.trusted(np.pad(self.density, layers), lower, upper)
+
     # -- particles instead -----------------------------------------------------------------
 
     def sample(

@@ -6,7 +6,7 @@ import numpy as np
 
 from meanfield.typing import Float64Array
 
-__all__ = ["cubic", "cubic_errors", "difference_slopes"]
+__all__ = ["cubic", "cubic_error", "difference_slopes", "thinned_miss"]
 
 # Values from which a slope is estimated: of order 4.
 _STENCIL = 5
@@ -43,8 +43,8 @@ def cubic(
     )
 
 
-def cubic_errors(times: Float64Array, values: Float64Array, slopes: Float64Array) -> Float64Array:
-    """Estimated largest errors of the cubics over all entries, (F − 1,), of order 4.
+def cubic_error(times: Float64Array, values: Float64Array, slopes: Float64Array) -> float:
+    """Estimated largest error of the cubics, for slopes without error; of order 4.
 
     The cubic over two intervals h₁, h₂ misses the value between them by E = |f⁗| h₁² h₂²/24;
     that of one interval h is off by at most |f⁗| h⁴/384.
@@ -55,15 +55,32 @@ def cubic_errors(times: Float64Array, values: Float64Array, slopes: Float64Array
         At least 3 times.
     values, slopes : (F, …) arrays
     """
-    lengths = np.diff(times)
-    fourth = np.empty(len(times) - 2)
+    lengths, largest = np.diff(times), 0.0
     for middle in range(1, len(times) - 1):
         ends = slice(middle - 1, middle + 2, 2)
         guess = cubic(times[ends], values[ends], slopes[ends], 0, float(times[middle]))
-        span = lengths[middle - 1] ** 2 * lengths[middle] ** 2
-        fourth[middle - 1] = 24.0 * np.abs(guess - values[middle]).max() / span
-    nearby = np.maximum(np.append(fourth, fourth[-1]), np.insert(fourth, 0, fourth[0]))
-    return np.asarray(nearby * lengths**4 / 384.0)
+        first, second = lengths[middle - 1 : middle + 1]
+        fourth = 24.0 * float(np.abs(guess - values[middle]).max()) / (first * second) ** 2
+        largest = max(largest, fourth * max(first, second) ** 4 / 384.0)
+    return largest
+
+
+def thinned_miss(times: Float64Array, values: Float64Array) -> float:
+    """How far cubics through every second value, and slopes from those, miss the others.
+
+    Parameters
+    ----------
+    times : (F,) array
+        At least 3 times.
+    values : (F, …) array
+    """
+    some, kept = times[::2], values[::2]
+    slopes = difference_slopes(some, kept)
+    misses = [
+        np.abs(cubic(some, kept, slopes, i, float(times[2 * i + 1])) - values[2 * i + 1]).max()
+        for i in range(len(some) - 1)
+    ]
+    return float(max(misses))
 
 
 def difference_slopes(times: Float64Array, values: Float64Array) -> Float64Array:

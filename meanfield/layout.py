@@ -76,9 +76,9 @@ class Header:
     @property
     def size(self) -> int:
         """Bytes of all frames and of two states."""
-        numbers = len(self.times) * int(np.prod(self.support.shape, dtype=object))
-        frames = numbers * np.dtype(self.support.dtype).itemsize
-        return frames + 2 * sum(np.asarray(value).nbytes for value in self.state.values())
+        frame = sum(variable.size for variable in self.support.variables.values())
+        state = sum(np.asarray(value).nbytes for value in self.state.values())
+        return len(self.times) * frame + 2 * state
 
     @property
     def scalars(self) -> tuple[str, ...]:
@@ -111,8 +111,9 @@ def lay_out(file: Any, header: Header) -> None:
     scales = tuple(
         _coordinate(file, axis) for axis in support.axes(header.problem.neuron.parameter_names)
     )
-    values = _early(file, support.variable, (frames, *support.shape), support.dtype)
-    _attach(values, (time, *scales))
+    for name, variable in support.variables.items():
+        values = _early(file, name, (frames, *variable.shape), variable.dtype)
+        _attach(values, (time, *scales[: len(variable.shape)]))
     _attach(file["save_time"], (time,))
     for name, constant in support.constants.items():
         _attach(file.create_dataset(name, data=constant), scales[:1])
@@ -126,8 +127,8 @@ def lay_out(file: Any, header: Header) -> None:
                 _early(group, name, value.shape, value.dtype)
             else:
                 group.create_dataset(name, data=value)
-    for part, values in arrays.items():
-        _write_arrays(file.create_group(part), PROBLEM_ARRAYS[part], values)
+    for part, given in arrays.items():
+        _write_arrays(file.create_group(part), PROBLEM_ARRAYS[part], given)
 
 
 def _write_arrays(

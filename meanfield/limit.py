@@ -35,6 +35,8 @@ class Limit:
     Attributes
     ----------
     times : (T,) array
+    particles : int
+        Particles, cells or nodes of the reference.
     measures : tuple of Measure
     outputs : (T, n, k) array
         At the data.
@@ -53,6 +55,7 @@ class Limit:
     """
 
     times: Float64Array
+    particles: int
     measures: tuple[Measure, ...]
     outputs: Float64Array
     risk: Float64Array
@@ -106,6 +109,7 @@ def limit_from_run(
         cuts = [SlicedTarget.of(part.to_particles(), widths, directions) for part in measures]
     return Limit(
         times=np.asarray(times, dtype=np.float64),
+        particles=run.particles,
         measures=measures,
         outputs=outputs,
         risk=np.array([problem.risk_of_outputs(values) for values in outputs]),

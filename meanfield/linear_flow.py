@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,35 +84,41 @@ class LinearFlow:
         )  # fmt: skip
 
     def tangents(self, directions: Float64Array) -> Float64Array:
-        """α Gᵀ c U: how outputs at the data change with the nodes, (n k, r)."""
-        return np.asarray(self.pull @ directions)
+        """α Gᵀ c U: how outputs at the data change with nodes that move by U (M p, r)."""
+        result = np.empty((len(self.pull), directions.shape[1]))
 
-    def rates(self, directions: Float64Array, forcing: Float64Array) -> Float64Array:
-        """U' where outputs change by `forcing` (n k, r) besides the motion of the nodes.
+        def work(group: slice) -> None:
+            np.matmul(self.pull, directions[:, group], out=result[:, group])
+
+        _in_groups(work, directions.shape[1])
+        return result
+
+    def rates(self, directions: Float64Array, changes: Float64Array) -> Float64Array:
+        """U' = −H U − G S δf.
 
         Parameters
         ----------
         directions : (M p, r) array
             U.
-        forcing : (n k, r) array
+        changes : (n k, r) array
+            δf: the tangents of U, and what else changes the outputs.
         """
+        nodes, dim = self.velocity.shape
         result = np.empty_like(directions)
-        groups = range(0, directions.shape[1], _GROUP)
+        pushes = self.pushes(changes)
 
-        def work(g: int, thread: int) -> None:
-            group = slice(groups[g], groups[g] + _GROUP)
-            result[:, group] = self._rates(directions[:, group], forcing[:, group])
+        def work(group: slice) -> None:
+            turned = self.hessians @ directions[:, group].reshape(nodes, dim, -1)
+            pulled = self.gradients @ pushes[:, group]
+            np.subtract(-turned.reshape(pulled.shape), pulled, out=result[:, group])
 
-        sweep(work, len(groups))
+        _in_groups(work, directions.shape[1])
         return result
 
-    def _rates(self, directions: Float64Array, forcing: Float64Array) -> Float64Array:
-        nodes, dim = self.velocity.shape
+    def pushes(self, changes: Float64Array) -> Float64Array:
+        """S δf: how the covector of the data changes with the outputs, (n k, r)."""
         points, count = self.outputs.shape
-        changes = (self.tangents(directions) + forcing).reshape(points, count, -1)
-        pulled = self.gradients @ (self.curvature @ changes).reshape(points * count, -1)
-        turned = self.hessians @ directions.reshape(nodes, dim, -1)
-        return np.asarray(-pulled - turned.reshape(nodes * dim, -1))
+        return np.asarray((self.curvature @ changes.reshape(points, count, -1)).reshape(changes.shape))
 
     def gradient_noise(self, weights: Float64Array) -> Float64Array:
         """N (M p, n) with N Nᵀ the covariance of the velocity from one drawn data point.
@@ -141,11 +148,17 @@ class LinearFlow:
         (float, (M p, 1) array)
             The rate, and the direction of it.
         """
-        rest, rate = np.zeros((self.outputs.size, 1)), 0.0
+        rate = 0.0
         for _ in range(rounds):
-            image = self._rates(direction, rest)
+            image = self.rates(direction, self.tangents(direction))
             rate = float(np.sqrt(np.sum(self.masses * image**2)))
             if rate == 0.0:
                 break
             direction = image / rate
         return rate, direction
+
+
+def _in_groups(work: Callable[[slice], None], columns: int) -> None:
+    """Do work on groups of columns, on all threads; the groups do not depend on their number."""
+    starts = range(0, columns, _GROUP)
+    sweep(lambda g, thread: work(slice(starts[g], starts[g] + _GROUP)), len(starts))

@@ -13,6 +13,8 @@ import numpy as np
 
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.linear_flow import LinearFlow
+from meanfield.mean_shift import covariances_of, curved_outputs, curved_rates
+from meanfield.neuron_jets import NeuronJets
 from meanfield.problem import Problem
 from meanfield.typing import Float64Array
 
@@ -48,6 +50,8 @@ class LinearResponse:
         Derivative of the nodes for a start of the masses c (1 + ε b).
     noise : (M p, q) array
         Z, with ε Z Zᵀ the covariance of the nodes under gradient noise of steps ε.
+    shift : (M p, 1) array
+        N times the mean change of the nodes at width N.
     fastest : (M p, 1) array
         Direction that changes fastest.
     """
@@ -60,6 +64,7 @@ class LinearResponse:
     basis: Float64Array
     influence: Float64Array
     noise: Float64Array
+    shift: Float64Array
     fastest: Float64Array
 
     @classmethod
@@ -72,12 +77,12 @@ class LinearResponse:
             If the arrays would not fit into memory.
         """
         nodes, dim = positions.shape
-        _require_memory(nodes, dim, 12 * problem.data.targets.shape[0] * problem.neuron.outputs)
+        _require_memory(nodes, dim, 18 * len(problem.data) * problem.neuron.outputs)
         empty = np.empty((nodes * dim, 0))
         ripple = np.cos(np.arange(nodes * dim))[:, None]
         response = cls(
             problem, masses, 0.0, positions, LinearFlow.at(problem, positions, masses),
-            np.empty((nodes, 0)), empty, empty, ripple,
+            np.empty((nodes, 0)), empty, empty, np.zeros((nodes * dim, 1)), ripple,
         )  # fmt: skip
         return response.including(response.flow.features)
 
@@ -98,6 +103,14 @@ class LinearResponse:
             basis=np.hstack([self.basis, added]),
             influence=np.hstack([self.influence, unmoved]),
         )
+
+    def bias(self, jets: NeuronJets, gradients: Float64Array) -> Float64Array:
+        """N times the mean change of outputs at width N, at the points of the jets, (m k, 1)."""
+        covariances = covariances_of(self.influence, self.positions.shape[1])
+        curved = curved_outputs(
+            jets, gradients, self.masses, self.basis, self.influence, covariances
+        )
+        return self.problem.scale * (gradients.T @ (self.flow.masses * self.shift) + curved)
 
     def projected(self, features: Float64Array) -> Float64Array:
         """Components (s, r) of functions of the start (M, s) in the basis."""
@@ -156,19 +169,33 @@ class LinearResponse:
         width = wider.basis.shape[1]
         return replace(
             wider, time=self.time + step, positions=moved, flow=after,
-            influence=changes[:, :width], noise=changes[:, width:],
+            influence=changes[:, :width], noise=changes[:, width:-1], shift=changes[:, -1:],
         )  # fmt: skip
 
     def _changes_after(self, flows: list[LinearFlow], step: float) -> Float64Array:
-        """Influence and noise, side by side, after a step with the flow at its four stages."""
-        start = np.hstack([self.influence, self.noise])
-        forcing = np.zeros((flows[0].features.shape[1], start.shape[1]))
+        """Influence, noise and shift, side by side, after a step with the flow at its stages."""
+        start = np.hstack([self.influence, self.noise, self.shift])
         rates: list[Float64Array] = []
         for flow, part in zip(flows, (0.0, 0.5, 0.5, 1.0), strict=True):
-            forcing[:, : self.basis.shape[1]] = flow.scale * self.projected(flow.features)
-            stage = start + part * step * rates[-1] if rates else start
-            rates.append(flow.rates(stage, forcing))
+            rates.append(self._rates(flow, start + part * step * rates[-1] if rates else start))
         return start + step * _average(rates)
+
+    def _rates(self, flow: LinearFlow, changes: Float64Array) -> Float64Array:
+        """Rates of influence, noise and shift, side by side."""
+        width = self.basis.shape[1]
+        influence = changes[:, :width]
+        covariances = covariances_of(influence, self.positions.shape[1])
+        curved = curved_outputs(
+            flow.jets, flow.gradients, self.masses, self.basis, influence, covariances
+        )
+        outputs = flow.tangents(changes)
+        outputs[:, :width] += flow.scale * self.projected(flow.features)
+        outputs[:, -1:] += flow.scale * curved
+        rates = flow.rates(changes, outputs)
+        rates[:, -1:] += curved_rates(
+            self.problem, flow, outputs[:, :width], influence, covariances
+        )
+        return rates
 
 
 def _average(slopes: list[Float64Array]) -> Float64Array:

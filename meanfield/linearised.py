@@ -126,8 +126,8 @@ def hessian_products(problem: Problem, measure: ParticleMeasure, directions: Any
     ridge: Array = problem.ridge.coefficients(neuron).astype(positions.dtype)
     products += ridge * along
     if problem.volume is not None and problem.temperature > 0.0:
-        column, slopes = problem.volume.parameter, problem.volume.slopes(positions)
-        bend = problem.temperature / problem.volume.power * np.square(slopes)
+        column = problem.volume.parameter
+        bend = problem.temperature * problem.volume.bends(positions)
         products[:, column] += bend * along[:, column]
     return products
 

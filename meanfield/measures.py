@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from meanfield.checks import as_count, as_finite_array, as_number, as_vector, probability_weights
 from meanfield.errors import InvalidInputError, unknown_name
-from meanfield.registry import Registry
 from meanfield.streams import Stream, draw, normals, uniforms
 from meanfield.typing import Float64Array, FloatArray
 
@@ -24,8 +22,6 @@ __all__ = [
     "check_draw",
     "entropy_term",
     "equal_masses",
-    "law_from_dict",
-    "laws",
     "require_measure",
 ]
 
@@ -85,6 +81,11 @@ def require_measure(name: str, measure: object) -> None:
         For any other kind of object.
     """
     if not isinstance(measure, Measure):
+        if hasattr(measure, "sample"):
+            raise InvalidInputError(
+                f"{name} must be a measure, got the law {measure!r}; draw neurons from it by its "
+                "method sample(particles, seed), as in mf.Gaussian(2).sample(1000, seed=0)"
+            )
         raise InvalidInputError(
             f"{name} must be a ParticleMeasure or a GridMeasure, got {type(measure).__name__}"
         )
@@ -520,31 +521,3 @@ class Box(_Law):
         where = _points(points, self.dim)
         inside = ((where >= self.lower) & (where <= self.upper)).all(axis=1)
         return np.asarray(inside / float(np.prod(sides)))
-
-
-#: Vocabulary of initial laws by name.
-laws: Registry[type[Gaussian] | type[Sphere] | type[Box]] = Registry("initial law")
-for _law in (Gaussian, Sphere, Box):
-    laws.register(_law.name, _law)
-
-
-def law_from_dict(described: Mapping[str, Any]) -> Gaussian | Sphere | Box:
-    """Initial law from the dictionary that its ``to_dict`` makes.
-
-    Raises
-    ------
-    InvalidInputError
-        If the name or a setting is unknown.
-
-    Examples
-    --------
-    >>> law_from_dict({"name": "gaussian", "dim": 3, "std": 0.5})
-    Gaussian(dim=3, mean=0.0, std=0.5)
-    """
-    settings = {key: value for key, value in described.items() if key != "name"}
-    law = laws[described.get("name", "gaussian")]
-    known = law.__dataclass_fields__
-    for setting in settings:
-        if setting not in known:
-            raise unknown_name(f"setting of the law {law.name}", setting, known)
-    return law(**settings)

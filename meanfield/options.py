@@ -14,6 +14,7 @@ from meanfield.errors import unknown_name
 from meanfield.wording import rule_in_words
 
 __all__ = [
+    "CheckedParticles",
     "Cluster",
     "DataFile",
     "End",
@@ -49,6 +50,9 @@ __all__ = [
     "usage_sentence",
 ]
 
+# Stands for the names of all solvers, which are looked up when help is shown.
+_ALL_SOLVERS = "ALL-SOLVERS"
+
 Source = Annotated[
     str,
     typer.Argument(
@@ -76,8 +80,7 @@ SolverName = Annotated[
     typer.Option(
         "--solver",
         metavar="NAME",
-        help="One of the experiment's solvers, the first by default; or grid, quadrature, "
-        "langevin, particles, sgd.",
+        help=f"One of the experiment's solvers, the first by default; or {_ALL_SOLVERS}.",
     ),
 ]
 End = Annotated[
@@ -109,7 +112,17 @@ Particles = Annotated[
     typer.Option(
         "--particles",
         metavar="N",
-        help="Number of neurons, of cells of a grid, or of nodes of a quadrature.",
+        help="Number of neurons; of cells or nodes in total with the solvers grid and "
+        "quadrature, which choose it themselves otherwise.",
+    ),
+]
+CheckedParticles = Annotated[
+    int | None,
+    typer.Option(
+        "--particles",
+        metavar="N",
+        help="Number of neurons of the solvers that move them, >= 4; grid and quadrature "
+        "choose their cells and nodes.",
     ),
 ]
 RunOut = Annotated[
@@ -202,6 +215,16 @@ class _PlainHelp:
 
 class Verb(_PlainHelp, TyperCommand):
     """One verb."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, with the solvers that there are."""
+        from meanfield.solver import solvers
+
+        names = ", ".join(sorted(solvers)).replace("particle-flow", "particle-flow (or particles)")
+        for param in self.params:
+            text = getattr(param, "help", None) or ""
+            param.help = text.replace(_ALL_SOLVERS, names)  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
 
 
 class WorkingVerb(Verb):

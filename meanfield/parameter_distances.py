@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from meanfield import distances
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.grids import GridMeasure
 from meanfield.measures import Measure, ParticleMeasure
+from meanfield.sinkhorn_target import SinkhornTarget
 from meanfield.slices import SlicedTarget
 from meanfield.typing import Float64Array
 
@@ -22,7 +24,7 @@ STATISTICS = ("wasserstein_1", "wasserstein_2", "sinkhorn", "energy")
 # Atoms of the limit in exact transport and energy distance, and in Sinkhorn divergences.
 _ATOMS, _FEW_ATOMS = 1024, 512
 # Pairs up to which each statistic is computed: each takes about a second there.
-_MOST_PAIRS = {"wasserstein": 1024 * 1024, "sinkhorn": 512 * 512, "energy": 16384 * 1024}
+_MOST_PAIRS = {"wasserstein": 1024 * 1024, "sinkhorn": 2048 * 512, "energy": 16384 * 1024}
 # Regularisation of Sinkhorn divergences in mean squared distances of two limit atoms.
 _REGULARIZATION = 0.25
 # Parameters up to which every marginal is measured.
@@ -45,8 +47,8 @@ class ParameterTarget:
         The limit itself.
     atoms : ParticleMeasure
         The thinned one, of equal masses.
-    regularization : float
-        ε of the Sinkhorn divergence: a quarter of the mean squared distance of two atoms.
+    few : SinkhornTarget
+        Of 512 atoms; ε is a quarter of the mean squared distance of two of them.
     marginals : mapping of int to tuple of SlicedTarget
         One for each parameter, for networks of each width.
 
@@ -61,7 +63,7 @@ class ParameterTarget:
 
     measure: Measure
     atoms: ParticleMeasure
-    regularization: float
+    few: SinkhornTarget
     marginals: dict[int, tuple[SlicedTarget, ...]]
 
     @classmethod
@@ -71,10 +73,13 @@ class ParameterTarget:
         with single_threaded_blas():
             variance = float(np.trace(np.atleast_2d(atoms.covariance())))
         particles = measure.to_particles()
-        axes = np.eye(measure.dim)[:, None] if measure.dim <= _MOST_MARGINALS else []
+        axes: Any = np.eye(measure.dim)[:, None] if measure.dim <= _MOST_MARGINALS else []
         cuts = [SlicedTarget.of(particles, widths, axis) for axis in axes]
         marginals = {width: tuple(cut[width] for cut in cuts) for width in widths}
-        return cls(measure, atoms, 2.0 * _REGULARIZATION * variance or 1.0, marginals)
+        few = ParticleMeasure(atoms.positions[:_FEW_ATOMS])
+        with single_threaded_blas():
+            target = SinkhornTarget.of(few, 2.0 * _REGULARIZATION * variance or 1.0)
+        return cls(measure, atoms, target, marginals)
 
     def distances(self, measure: ParticleMeasure) -> dict[str, float]:
         """Each of `STATISTICS` for a network: distances, and the Sinkhorn divergence.
@@ -88,9 +93,8 @@ class ParameterTarget:
             target = self.measure if on_line else self.atoms
             found["wasserstein_1"] = distances.wasserstein(measure, target, p=1)
             found["wasserstein_2"] = distances.wasserstein(measure, target, p=2)
-        few = ParticleMeasure(self.atoms.positions[:_FEW_ATOMS])
-        if len(measure) * len(few) <= _MOST_PAIRS["sinkhorn"]:
-            found["sinkhorn"] = distances.sinkhorn(measure, few, self.regularization)
+        if len(measure) * len(self.few.measure) <= _MOST_PAIRS["sinkhorn"]:
+            found["sinkhorn"] = self.few.divergence(measure)
         if pairs <= _MOST_PAIRS["energy"]:
             found["energy"] = distances.energy(measure, self.atoms)
         return found

@@ -8,14 +8,17 @@ import numpy as np
 
 from meanfield.errors import MeanfieldError
 from meanfield.experiment import Experiment
-from meanfield.fluctuations import fluctuations
+from meanfield.fluctuations import Fluctuations, fluctuations
+from meanfield.measures import ParticleMeasure
 from meanfield.solver import Solver
 from meanfield.typing import Float64Array
 
 __all__ = ["predict"]
 
 # Sobol nodes of the linearised flow, and pairs of a node with a datum that it may take.
-_NODES, _MOST_PAIRS = 512, 2**20
+_NODES, _MOST_PAIRS = 1024, 2**20
+# Relative difference to the constants from half the nodes that is reported.
+_DOUBTFUL = 0.1
 # Outputs up to which the covariance between all of them is kept.
 _MOST_OUTPUTS = 512
 
@@ -53,7 +56,7 @@ def predict(
     >>> experiment = mf.Experiment("line", problem, mf.Gaussian(1), 100, [0.0, 1.0], flow)
     >>> found, notes = predict(experiment, ParticleFlow(), np.array([0.0, 1.0]))
     >>> found["function_constant"].round(2), notes  # Var(w) x² e^{−2t}
-    (array([1.  , 0.14]), [])
+    (array([1.  , 0.13]), [])
     """
     problem, test = experiment.problem, experiment.test
     if solver.name not in ("particle-flow", "sgd"):
@@ -65,10 +68,11 @@ def predict(
             f"constants are predicted for up to {_MOST_PAIRS // _NODES} points; "
             f"there are {len(problem.data)}"
         ]
-    nodes = experiment.initial.sample(_NODES, seed, "sobol")
     inputs = None if test is None else test.inputs
+    nodes = experiment.initial.sample(_NODES, seed, "sobol")
     try:
         found = fluctuations(problem, nodes, times, inputs=inputs)
+        half = fluctuations(problem, ParticleMeasure(nodes.positions[: _NODES // 2]), times)
     except MeanfieldError as error:
         return {}, [f"there are no predicted constants: {error}"]
     predictions = {
@@ -81,8 +85,7 @@ def predict(
     if test is not None and found.at_inputs is not None:
         predictions["test_constant"] = _mean(test.weights, found.at_inputs.variance)
     if solver.name == "sgd":
-        # Without replacement the noise of the batches cancels over every epoch.
-        share = 1.0 / solver.batch_size if solver.replacement else 0.0  # type: ignore[attr-defined]
+        share = _batch_share(solver)
         predictions["step_constant"] = share * found.step_constant
         predictions["step_coupling_constant"] = share * found.step_coupling_constant
         if is_small:
@@ -90,7 +93,28 @@ def predict(
         if test is not None and found.at_inputs is not None:
             variance = found.at_inputs.step_variance
             predictions["test_step_constant"] = share * _mean(test.weights, variance)
-    return predictions, []
+    return predictions, _doubts(found, half, solver.name == "sgd")
+
+
+def _batch_share(solver: Any) -> float:
+    """Variance of a batch in that of a point; without replacement it cancels over an epoch."""
+    return 1.0 / solver.batch_size if solver.replacement else 0.0
+
+
+def _doubts(found: Fluctuations, half: Fluctuations, with_steps: bool) -> list[str]:
+    """Which constants are not known well at the last time: those from half the nodes differ."""
+    names = {"function_constant": "C", "coupling_constant": "K"}
+    if with_steps:
+        names |= {"step_constant": "D", "step_coupling_constant": "D_c"}
+    notes = []
+    for name, symbol in names.items():
+        value, other = (float(getattr(part, name)[-1]) for part in (found, half))
+        if abs(value - other) > _DOUBTFUL * abs(value):
+            notes.append(
+                f"the predicted {symbol} is known to {abs(value - other) / abs(value):.0%} only: "
+                "it has not converged in the nodes of the linearised flow"
+            )
+    return notes
 
 
 def _mean(weights: Float64Array, variances: Float64Array) -> Float64Array:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from meanfield.certificates import noiseless_gap, noisy_gap
-from meanfield.checks import as_finite_array, as_number
+from meanfield.checks import as_columns, as_number
 from meanfield.datasets import Dataset
 from meanfield.engines.choice import choose_engine
 from meanfield.engines.engine import Engine
 from meanfield.errors import InvalidInputError
+from meanfield.grids import GridMeasure
 from meanfield.kernels.compilation import read_only
 from meanfield.losses import Loss, loss_from_dict
 from meanfield.measures import Measure, ParticleMeasure, entropy_term, require_measure
@@ -55,7 +56,9 @@ class Problem:
         Oyallon, Bach 2019).
     volume : dict or RadialVolume, optional
         J, where each θ stands for a whole orbit of neurons (see `meanfield.reductions`):
-        the geometric potential −τ log J(θ) then belongs to V. Without noise it is 0.
+        the geometric potential −τ log J(θ) then belongs to V. Without noise it is 0. One
+        parameter is then a length ≥ 0: grids begin at 0, and of laws and particles with
+        negative ones the absolute value counts.
 
     Raises
     ------
@@ -116,6 +119,7 @@ class Problem:
         measure : Measure
             In p = ``neuron.dim`` dimensions.
         inputs : (m, d) array
+            Or (m,), for neurons of one input.
 
         Raises
         ------
@@ -123,10 +127,12 @@ class Problem:
             If dimensions do not fit or inputs are not finite.
         """
         self.check_measure(measure)
-        points = as_finite_array("inputs", inputs, 2).astype(np.float64)
+        points = as_columns("inputs", inputs)
         if points.shape[1] != self.neuron.inputs:
+            got = np.shape(inputs)
+            one = "; write [x] for one point x" if got == (self.neuron.inputs,) else ""
             raise InvalidInputError(
-                f"inputs must have {self.neuron.inputs} columns, got {points.shape[1]}"
+                f"inputs must have {self.neuron.inputs} columns, got an array of shape {got}{one}"
             )
         engine = choose_engine(self.neuron, self.expanded(points), measure.positions.dtype)
         return self.scale * self.averaged(engine.outputs(measure.positions, measure.weights))
@@ -392,7 +398,7 @@ class Problem:
         Raises
         ------
         InvalidInputError
-            For another kind of object or another dimension.
+            For another kind of object or another dimension, or a grid over negative lengths.
         """
         require_measure("measure", measure)
         if measure.dim != self.neuron.dim:
@@ -400,6 +406,8 @@ class Problem:
                 f"the measure has {measure.dim} parameters, but the neuron has "
                 f"{self.neuron.dim}: {', '.join(self.neuron.parameter_names)}"
             )
+        if self.volume is not None and isinstance(measure, GridMeasure):
+            self.volume.require_lengths(measure.lower, self.neuron)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `from_dict` rebuilds the problem.

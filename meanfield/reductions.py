@@ -180,7 +180,7 @@ def radial(
         1, neuron.outputs, radial_average(neuron.activation, neuron.inputs), neuron.outer, False
     )
     data = _lengths(law, neuron.inputs, nodes)
-    volume = RadialVolume(neuron.outer_columns, neuron.inputs - 1) if neuron.inputs > 1 else None
+    volume = RadialVolume(neuron.outer_columns, neuron.inputs - 1)
     problem = Problem(reduced, data, loss, ridge, temperature, scale, volume)
     return Reduction(neuron, problem)
 
@@ -255,7 +255,7 @@ def multi_index(
             f"got {data.inputs.shape[1]}"
         )
     reduced = Neuron(kept + 1, neuron.outputs, neuron.activation, neuron.outer, neuron.bias)
-    volume = RadialVolume(neuron.outer_columns + kept, rest - 1) if rest > 1 else None
+    volume = RadialVolume(neuron.outer_columns + kept, rest - 1)
     problem = ReducedProblem(reduced, data, loss, ridge, temperature, scale, volume, orbits)
     return Reduction(neuron, problem, kept)
 

@@ -25,7 +25,7 @@ __all__ = ["Reference", "choose_reference", "run_reference"]
 _LEAST_PARTICLES = 4096
 _PARTICLES_FACTOR = 16
 # Frames of the run that stands for the limit, and the numbers they may hold in all.
-_MOST_FRAMES, _LEAST_FRAMES, _MOST_NUMBERS = 101, 11, 2**24
+_MOST_FRAMES, _LEAST_FRAMES, _MOST_NUMBERS = 51, 11, 2**24
 
 
 @dataclass(frozen=True)

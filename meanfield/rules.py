@@ -11,7 +11,7 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 
 from meanfield.gauss_rules import normal_rule
-from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere, laws
+from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
 from meanfield.panels import NORMAL_RADIUS, PANEL_NODES, Panels
 from meanfield.registry import Registry
 from meanfield.standard_laws import StandardForm
@@ -21,6 +21,8 @@ __all__ = ["Rule", "rules"]
 
 # Scramblings whose seeds differ by this are independent.
 _OTHER_SEED = 2**32
+
+_STANDARD = {law.name: law for law in (Gaussian, Sphere, Box)}
 
 #: Nodes (m,) on a line, and their masses (m,).
 Line = tuple[Float64Array, Float64Array]
@@ -208,7 +210,7 @@ class Sobol:
 
     def build(self, form: StandardForm, nodes: int, seed: int) -> ParticleMeasure:
         """That many points."""
-        points = laws[form.name](form.dimensions).sample(nodes, seed, "sobol").positions
+        points = _STANDARD[form.name](form.dimensions).sample(nodes, seed, "sobol").positions
         return ParticleMeasure(form.place(points.astype(np.float64)))
 
     def coarser(

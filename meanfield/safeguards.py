@@ -163,6 +163,10 @@ def is_study(path: Path) -> bool:
 
     if not path.is_file():
         raise FileError(f"there is no file {path}")
+    if path.suffix == ".toml":
+        raise FileError(
+            f"{path} describes a run and holds none; make it by meanfield simulate {path}"
+        )
     try:
         with h5py.File(path, "r", locking=False) as file:
             return bool(file.attrs.get("format") == "meanfield-study")

@@ -55,7 +55,9 @@ class SharedStore:
         """Lay out the file for the particles of all ranks."""
         share = header.support
         if not isinstance(share, ParticleSupport):
-            raise InvalidInputError("ranks share particles, not a grid; start it without mpiexec")
+            raise InvalidInputError(
+                "ranks share particles of constant masses, and no grid; start it without mpiexec"
+            )
         weights = np.broadcast_to(share.weights[0], self._ranks.particles)
         whole = replace(
             header,
@@ -97,10 +99,10 @@ class SharedStore:
         return (shared, *found)  # type: ignore[return-value]
 
     def write_frame(
-        self, index: int, time: float, values: Array, scalars: Mapping[str, float]
+        self, index: int, time: float, values: Mapping[str, Array], scalars: Mapping[str, float]
     ) -> None:
         """Write one frame; rank 0 commits it once all particles are there."""
-        self._ranks.together(lambda: self._write({ParticleSupport.variable: values}, index))
+        self._ranks.together(lambda: self._write(values, index))
         self._ranks.first(lambda: self._store.commit(index, time, scalars))
 
     def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
@@ -167,7 +169,7 @@ class SharedStore:
 def _places(file: Any) -> dict[str, int]:
     """Byte at which every array of particles begins, by name."""
     names = [
-        ParticleSupport.variable,
+        "position",
         *(f"state/{slot}/{n}" for slot in "01" for n in file[f"state/{slot}"]),
     ]
     return {name: int(file[name].id.get_offset()) for name in names if file[name].ndim}

@@ -32,6 +32,8 @@ __all__ = ["resume", "simulate"]
 _STATE_INTERVAL = 10.0
 # Times that writing took between two states: it costs a run a few per cent at most.
 _STATE_PAUSE = 20.0
+# Variables of every run, which no observer may be called.
+_TAKEN = {"risk", "energy", "time", "position", "weight", "density"}
 
 
 def simulate(
@@ -98,8 +100,8 @@ def simulate(
     >>> len(run), bool(run.risk[-1] < run.risk[0])
     (101, True)
     """
-    problem.check_measure(measure)
     times = _save_times(t_end, save_at)
+    _check_start(problem, measure, solver)
     as_count("seed", seed, least=0)
     names = _recorded_names(observers)
     solver = _resolved(solver, problem, measure)
@@ -183,7 +185,8 @@ def _started(
 ) -> tuple[Any, Support]:
     """State at time 0, and what the measures that the solver makes live on."""
     state, first = solver.advance(problem, solver.start(problem, measure, seed), 0.0)
-    return state, support_of(first)
+    changes_masses = getattr(solver, "changes_masses", False)
+    return state, support_of(first, changes_masses=changes_masses)
 
 
 def _record(run: _Run, first: int, progress: bool) -> Trajectory:
@@ -236,6 +239,16 @@ def _commit(run: _Run, index: int, measure: Measure) -> None:
     run.sink.write_frame(index, time, run.support.values(measure), scalars)
 
 
+def _check_start(problem: AnyProblem, measure: Measure, solver: Solver[Any]) -> None:
+    """Raise unless a run can start from the measure; a law is to be placed first."""
+    if not isinstance(measure, Measure) and hasattr(measure, "sample") and hasattr(solver, "place"):
+        raise InvalidInputError(
+            f"simulate starts from a measure, got the law {measure!r}; the solver {solver.name} "
+            "makes its own: solver.place(problem, law, particles=None, t_end=…, seed=0)"
+        )
+    problem.check_measure(measure)
+
+
 def _resolved(solver: Solver[Any], problem: AnyProblem, measure: Measure) -> Solver[Any]:
     """The solver with what it leaves to be chosen by the problem, so that files say it."""
     resolved = getattr(solver, "resolved", None)
@@ -272,9 +285,7 @@ def _closing(sink: Store) -> Iterator[None]:
 
 def _recorded_names(observers: Sequence[Observer]) -> tuple[str, ...]:
     names = tuple(str(o.name) for o in observers if hasattr(o, "name"))
-    if len(set(names)) < len(names) or {"risk", "energy", "time", "position", "density"} & set(
-        names
-    ):
+    if len(set(names)) < len(names) or _TAKEN & set(names):
         raise InvalidInputError(f"observers need different names of their own, got {names}")
     return names
 

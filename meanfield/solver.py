@@ -44,6 +44,9 @@ class Solver(Protocol[State]):
         True if all sums over particles are those of `Problem` and `meanfield.stages`,
         and the arrays of the state are (N,) or (…, N, p): then several processes can
         share the particles.
+    changes_masses : bool, optional
+        True if the particles of its measures have other masses at other times, so that each
+        frame keeps them.
     place : method, optional
         ``place(problem, law, particles, t_end, seed)`` makes the initial measure of the
         kind that the method needs, of the law μ_0: a grid, or nodes of a quadrature.
@@ -163,7 +166,7 @@ def require_noiseless(problem: AnyProblem, name: str) -> None:
     if problem.temperature > 0.0:
         raise InvalidInputError(
             f"the solver {name} has no noise, but the temperature is {problem.temperature:g}; "
-            "use the solver langevin or grid, or set temperature=0"
+            "use the solver langevin or grid, or set the temperature of the problem to 0"
         )
 
 
@@ -178,7 +181,7 @@ def solver_from_dict(described: Mapping[str, Any]) -> Any:
     Examples
     --------
     >>> solver_from_dict({"name": "particle-flow", "method": "euler", "step": 0.1})
-    ParticleFlow(method='euler', rtol=1e-06, atol=1e-08, step=0.1)
+    ParticleFlow(method='euler', step=0.1)
     """
     settings = {key: value for key, value in described.items() if key != "name"}
     solver = solvers[described.get("name", "")]

@@ -42,7 +42,7 @@ class Store(Protocol):
         ...
 
     def write_frame(
-        self, index: int, time: float, values: Array, scalars: Mapping[str, float]
+        self, index: int, time: float, values: Mapping[str, Array], scalars: Mapping[str, float]
     ) -> None:
         """Commit one frame, given as `Support.values`."""
         ...
@@ -76,14 +76,18 @@ class MemoryStore:
         """Make room for all frames."""
         self.header = header
         frames = len(header.times)
-        self.values = np.empty((frames, *header.support.shape), header.support.dtype)
+        self.values = {
+            name: np.empty((frames, *variable.shape), variable.dtype)
+            for name, variable in header.support.variables.items()
+        }
         self.scalars = {name: np.full(frames, np.nan) for name in header.scalars}
 
     def write_frame(
-        self, index: int, time: float, values: Array, scalars: Mapping[str, float]
+        self, index: int, time: float, values: Mapping[str, Array], scalars: Mapping[str, float]
     ) -> None:
         """Copy one frame."""
-        self.values[index] = values
+        for name, array in values.items():
+            self.values[name][index] = array
         for name, value in scalars.items():
             self.scalars[name][index] = value
         self.committed = index + 1
@@ -153,7 +157,7 @@ class HDF5Store:
             with h5py.File(part, "w") as file:
                 lay_out(file, header)
                 offsets = [
-                    extent(file[name]) for name in (header.support.variable, *header.scalars)
+                    extent(file[name]) for name in (*header.support.variables, *header.scalars)
                 ]
             reserve(part, max(offsets))
             os.replace(part, self.path)
@@ -209,12 +213,13 @@ class HDF5Store:
         return store, header, committed, index, arrays
 
     def write_frame(
-        self, index: int, time: float, values: Array, scalars: Mapping[str, float]
+        self, index: int, time: float, values: Mapping[str, Array], scalars: Mapping[str, float]
     ) -> None:
         """Write one frame, flush, and commit it by writing its time."""
 
         def write() -> None:
-            self.file[self.header.support.variable][index] = values
+            for name, array in values.items():
+                self.file[name][index] = array
 
         self._guarded(write)
         self.commit(index, time, scalars)

@@ -251,9 +251,7 @@ class Study:
             None where the statistic was left out.
         """
         power = statistics[name].power
-        network, null = (
-            self.sample(part)[:, :, index] ** power for part in (name, f"{name}_null")
-        )
+        network, null = (self.sample(part)[:, :, index] ** power for part in (name, f"{name}_null"))
         return [
             null_excess(row, other) if np.isfinite([row, other]).all() else None
             for row, other in zip(network, null, strict=True)

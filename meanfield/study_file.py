@@ -52,7 +52,7 @@ def write_study(path: Path, parts: dict[str, Any], attributes: dict[str, str]) -
         _scale(file, "particles", parts["particles"])
         _scale(file, "seed", np.arange(next(iter(parts["samples"].values())).shape[1]))
         _scale(file, "time", parts["times"])
-        axes = ("particles", "seed", "time")
+        axes: tuple[str, ...] = ("particles", "seed", "time")
         if parts["steps"] is not None:
             _scale(file, "step", parts["steps"])
             axes = (*axes, "step")

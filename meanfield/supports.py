@@ -12,12 +12,22 @@ from meanfield.grids import GridMeasure
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.typing import Array, Float64Array
 
-__all__ = ["Axis", "GridSupport", "ParticleSupport", "Support", "read_support", "support_of"]
+__all__ = [
+    "Axis",
+    "GridSupport",
+    "ParticleSupport",
+    "ReweightedSupport",
+    "Support",
+    "Variable",
+    "frame_variables",
+    "read_support",
+    "support_of",
+]
 
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """One axis of the array of a frame.
+    """One axis of the arrays of a frame.
 
     Attributes
     ----------
@@ -32,18 +42,36 @@ class Axis:
     values: Sequence[str] | Float64Array | None = None
 
 
+@dataclass(frozen=True)
+class Variable:
+    """The form of an array that every frame has.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Sizes of its axes, which are the first ones of `Support.axes`.
+    dtype : str
+        Kind of its numbers.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float64"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the array, of any size."""
+        return int(np.prod(self.shape, dtype=object)) * np.dtype(self.dtype).itemsize
+
+
 class Support(Protocol):
     """All of a measure that stays the same through a run, and the form of what does not.
 
     Attributes
     ----------
-    variable : str
-        Name of what changes from frame to frame.
     unit : str
         What there are `len` of, in the plural.
     """
 
-    variable: ClassVar[str]
     unit: ClassVar[str]
 
     def __len__(self) -> int:
@@ -51,13 +79,13 @@ class Support(Protocol):
         ...
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array of a frame."""
+    def dtype(self) -> str:
+        """Kind of the numbers that sums are formed of."""
         ...
 
     @property
-    def dtype(self) -> str:
-        """Kind of its numbers."""
+    def variables(self) -> Mapping[str, Variable]:
+        """What changes from frame to frame, by name."""
         ...
 
     @property
@@ -74,12 +102,12 @@ class Support(Protocol):
         """Axes of a frame, for parameters of these names."""
         ...
 
-    def values(self, measure: Any) -> Array:
-        """Array of a frame."""
+    def values(self, measure: Any) -> Mapping[str, Array]:
+        """Arrays of a frame, by the names of the variables."""
         ...
 
-    def measure(self, values: Array) -> Measure:
-        """Measure of a frame, from its array."""
+    def measure(self, values: Mapping[str, Array]) -> Measure:
+        """Measure of a frame, from its arrays."""
         ...
 
     def describe(self, names: Sequence[str]) -> tuple[str, str]:
@@ -102,7 +130,6 @@ class ParticleSupport:
     weights: Float64Array
     dim: int
     dtype: str = "float64"
-    variable: ClassVar[str] = "position"
     unit: ClassVar[str] = "particles"
 
     @classmethod
@@ -113,18 +140,18 @@ class ParticleSupport:
     @classmethod
     def read(cls, file: Any) -> ParticleSupport:
         """Support of the frames in an open file."""
-        _, particles, dim = file[cls.variable].shape
+        _, particles, dim = file["position"].shape
         equal = np.broadcast_to(1 / particles, particles)
         weights = file["weight"][()] if "weight" in file else equal
-        return cls(weights, dim, file[cls.variable].dtype.name)
+        return cls(weights, dim, file["position"].dtype.name)
 
     def __len__(self) -> int:
         return len(self.weights)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """(N, p)."""
-        return (len(self.weights), self.dim)
+    def variables(self) -> Mapping[str, Variable]:
+        """Positions (N, p)."""
+        return {"position": Variable((len(self), self.dim), self.dtype)}
 
     @property
     def constants(self) -> Mapping[str, Array]:
@@ -142,20 +169,88 @@ class ParticleSupport:
 
     def axes(self, names: Sequence[str]) -> tuple[Axis, ...]:
         """Particles, and the names of their parameters."""
-        return (Axis("particle", len(self)), Axis("parameter", self.dim, tuple(names)))
+        return _particle_axes(len(self), self.dim, names)
 
-    def values(self, measure: ParticleMeasure) -> Array:
+    def values(self, measure: ParticleMeasure) -> Mapping[str, Array]:
         """Positions."""
-        return measure.positions
+        return {"position": measure.positions}
 
-    def measure(self, values: Array) -> ParticleMeasure:
+    def measure(self, values: Mapping[str, Array]) -> ParticleMeasure:
         """Measure of particles at these positions."""
-        return ParticleMeasure(values, self.weights)
+        return ParticleMeasure(values["position"], self.weights)
 
     def describe(self, names: Sequence[str]) -> tuple[str, str]:
         """Number and precision."""
         kind = self.dtype if self._uniform else f"{self.dtype}, weighted"
         return "particles", f"{len(self)} ({kind})"
+
+
+@dataclass(frozen=True, eq=False)
+class ReweightedSupport:
+    """N particles whose masses change as well; the frames are positions and masses.
+
+    Parameters
+    ----------
+    particles : int
+        Their number N.
+    dim : int
+        Number p of parameters.
+    dtype : {"float32", "float64"}
+        Of the positions; masses are float64.
+    """
+
+    particles: int
+    dim: int
+    dtype: str = "float64"
+    unit: ClassVar[str] = "particles"
+
+    @classmethod
+    def of(cls, measure: ParticleMeasure) -> ReweightedSupport:
+        """Support of a measure."""
+        return cls(len(measure), measure.dim, measure.positions.dtype.name)
+
+    @classmethod
+    def read(cls, file: Any) -> ReweightedSupport:
+        """Support of the frames in an open file."""
+        _, particles, dim = file["position"].shape
+        return cls(particles, dim, file["position"].dtype.name)
+
+    def __len__(self) -> int:
+        return self.particles
+
+    @property
+    def variables(self) -> Mapping[str, Variable]:
+        """Positions (N, p) and masses (N,)."""
+        return {
+            "position": Variable((self.particles, self.dim), self.dtype),
+            "weight": Variable((self.particles,)),
+        }
+
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        """None."""
+        return {}
+
+    @property
+    def attributes(self) -> Mapping[str, Array]:
+        """None."""
+        return {}
+
+    def axes(self, names: Sequence[str]) -> tuple[Axis, ...]:
+        """Particles, and the names of their parameters."""
+        return _particle_axes(len(self), self.dim, names)
+
+    def values(self, measure: ParticleMeasure) -> Mapping[str, Array]:
+        """Positions and masses."""
+        return {"position": measure.positions, "weight": measure.weights}
+
+    def measure(self, values: Mapping[str, Array]) -> ParticleMeasure:
+        """Measure of particles at these positions, with these masses."""
+        return ParticleMeasure(values["position"], values["weight"])
+
+    def describe(self, names: Sequence[str]) -> tuple[str, str]:
+        """Number and precision."""
+        return "particles", f"{len(self)} ({self.dtype}, masses change)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +269,6 @@ class GridSupport:
     lower: Float64Array
     upper: Float64Array
     dtype: ClassVar[str] = "float64"
-    variable: ClassVar[str] = "density"
     unit: ClassVar[str] = "cells"
 
     @classmethod
@@ -185,10 +279,15 @@ class GridSupport:
     @classmethod
     def read(cls, file: Any) -> GridSupport:
         """Support of the frames in an open file."""
-        return cls(file[cls.variable].shape[1:], file.attrs["lower"], file.attrs["upper"])
+        return cls(file["density"].shape[1:], file.attrs["lower"], file.attrs["upper"])
 
     def __len__(self) -> int:
         return int(np.prod(self.shape))
+
+    @property
+    def variables(self) -> Mapping[str, Variable]:
+        """Densities, one axis a parameter."""
+        return {"density": Variable(self.shape)}
 
     @property
     def constants(self) -> Mapping[str, Array]:
@@ -207,13 +306,13 @@ class GridSupport:
             Axis(name, len(where), where) for name, where in zip(names, centres, strict=True)
         )
 
-    def values(self, measure: GridMeasure) -> Array:
+    def values(self, measure: GridMeasure) -> Mapping[str, Array]:
         """Density."""
-        return measure.density
+        return {"density": measure.density}
 
-    def measure(self, values: Array) -> GridMeasure:
+    def measure(self, values: Mapping[str, Array]) -> GridMeasure:
         """Measure of this density."""
-        return GridMeasure.trusted(values, self.lower, self.upper)
+        return GridMeasure.trusted(values["density"], self.lower, self.upper)
 
     def describe(self, names: Sequence[str]) -> tuple[str, str]:
         """Numbers of cells, and the box."""
@@ -224,19 +323,51 @@ class GridSupport:
         return "grid", f"{' x '.join(str(size) for size in self.shape)} cells, {sides}"
 
 
-_SUPPORTS: dict[type, Any] = {ParticleMeasure: ParticleSupport, GridMeasure: GridSupport}
+def _particle_axes(particles: int, dim: int, names: Sequence[str]) -> tuple[Axis, ...]:
+    return (Axis("particle", particles), Axis("parameter", dim, tuple(names)))
 
 
-def support_of(measure: Measure) -> Support:
+def support_of(measure: Measure, *, changes_masses: bool = False) -> Support:
     """What a measure lives on.
+
+    Parameters
+    ----------
+    measure : Measure
+    changes_masses : bool
+        Whether the masses of particles are another in each frame.
 
     Examples
     --------
-    >>> support_of(ParticleMeasure([[0.0, 1.0]])).shape
-    (1, 2)
+    >>> list(support_of(ParticleMeasure([[0.0, 1.0]])).variables)
+    ['position']
     """
-    support: Support = _SUPPORTS[type(measure)].of(measure)
-    return support
+    if isinstance(measure, GridMeasure):
+        return GridSupport.of(measure)
+    particles = measure.to_particles()
+    return (ReweightedSupport if changes_masses else ParticleSupport).of(particles)
+
+
+def frame_variables(file: Any) -> tuple[str, ...]:
+    """Names of what changes from frame to frame in an open trajectory file.
+
+    Raises
+    ------
+    KeyError
+        If the file holds no measures.
+    """
+    if "density" in file:
+        return ("density",)
+    if "position" not in file:
+        raise KeyError("it holds no measures")
+    reweighted = "weight" in file and file["weight"].ndim == 2
+    return ("position", "weight") if reweighted else ("position",)
+
+
+_SUPPORTS: dict[tuple[str, ...], Any] = {
+    ("density",): GridSupport,
+    ("position",): ParticleSupport,
+    ("position", "weight"): ReweightedSupport,
+}
 
 
 def read_support(file: Any) -> Support:
@@ -247,8 +378,5 @@ def read_support(file: Any) -> Support:
     KeyError
         If the file holds no measures.
     """
-    for kind in _SUPPORTS.values():
-        if kind.variable in file:
-            support: Support = kind.read(file)
-            return support
-    raise KeyError("it holds no measures")
+    support: Support = _SUPPORTS[frame_variables(file)].read(file)
+    return support

@@ -223,9 +223,13 @@ class Trajectory:
         support = self._header.support
         axes = support.axes(self.problem.neuron.parameter_names)
         frames = [self._source.values(index) for index in range(len(self))]
-        values = np.stack(frames) if frames else np.empty((0, *support.shape), support.dtype)
         variables: dict[str, Any] = {name: ("time", v) for name, v in self._scalars.items()}
-        variables[support.variable] = (("time", *(axis.name for axis in axes)), values)
+        for name, variable in support.variables.items():
+            values = np.empty((len(frames), *variable.shape), variable.dtype)
+            for index, frame in enumerate(frames):
+                values[index] = frame[name]
+            names = [axis.name for axis in axes[: len(variable.shape)]]
+            variables[name] = (("time", *names), values)
         for name, constant in support.constants.items():
             variables[name] = (axes[0].name, constant)
         labels = {axis.name: list(axis.values) for axis in axes if axis.values is not None}

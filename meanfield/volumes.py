@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.neurons import Neuron
 from meanfield.typing import Array, Float64Array, FloatArray
 
-__all__ = ["RadialVolume", "volume_from_dict"]
+__all__ = ["RadialVolume", "mirrored_density", "volume_from_dict"]
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,13 @@ class RadialVolume:
     parameter : int
         Number i of the column of θ.
     power : float
-        Dimension m − 1 > 0 of the sphere.
+        Dimension m − 1 ≥ 0 of the sphere; at 0, two points, there is no potential, but θ_i
+        is a length ≥ 0 all the same.
 
     Raises
     ------
     InvalidInputError
-        If the power is not positive, or the number negative.
+        If the power or the number is negative.
 
     Notes
     -----
@@ -58,7 +59,7 @@ class RadialVolume:
 
     def __post_init__(self) -> None:
         as_count("parameter of the volume", self.parameter, least=0)
-        as_number("power of the volume", self.power, "positive")
+        as_number("power of the volume", self.power, "nonnegative")
 
     def require_neuron(self, neuron: Neuron) -> None:
         """Raise unless the neuron has the parameter.
@@ -74,10 +75,29 @@ class RadialVolume:
                 f"{neuron.dim}, counted from 0: {', '.join(neuron.parameter_names)}"
             )
 
+    def require_lengths(self, lower: Float64Array, neuron: Neuron) -> None:
+        """Raise unless a box from this corner holds lengths only.
+
+        Raises
+        ------
+        InvalidInputError
+            If it begins below 0, where the density would count every neuron twice.
+        """
+        start = lower[self.parameter]
+        if start < 0.0:
+            raise InvalidInputError(
+                f"{neuron.parameter_names[self.parameter]} is a length >= 0 in this problem, but "
+                f"the grid begins at {start:.4g}; let it begin at 0, with the density of the "
+                "length, as GridFlow().place does"
+            )
+
     def logarithms(self, positions: FloatArray) -> Float64Array:
-        """Logarithms log J(θ) of parameters (m, p), shape (m,); −∞ at 0."""
+        """Logarithms log J(θ) of parameters (m, p), shape (m,); −∞ at 0 if power > 0."""
+        lengths = np.abs(self._column(positions))
+        if self.power == 0.0:
+            return np.zeros_like(lengths)
         with np.errstate(divide="ignore"):
-            return self.power * np.log(np.abs(self._column(positions)))
+            return self.power * np.log(lengths)
 
     def slopes(self, positions: FloatArray, diffusion: float = 0.0) -> Float64Array:
         """Derivatives ∂ log J / ∂θ_i = power / θ_i, shape (m,); 0 at 0.
@@ -96,12 +116,47 @@ class RadialVolume:
         np.divide(self.power * lengths**3, quartics, out=result, where=quartics > 0.0)
         return result
 
+    def bends(self, positions: FloatArray) -> Float64Array:
+        """Minus second derivatives −∂² log J / ∂θ_i² = power / θ_i², shape (m,); 0 at 0."""
+        squares = np.square(self._column(positions))
+        return np.divide(self.power, squares, out=np.zeros_like(squares), where=squares > 0.0)
+
     def _column(self, positions: Array) -> Float64Array:
         return np.asarray(positions[:, self.parameter], dtype=np.float64)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `volume_from_dict` rebuilds the volume."""
         return asdict(self)
+
+
+def mirrored_density(
+    density: Callable[[Float64Array], Float64Array], volume: RadialVolume | None
+) -> Callable[[Float64Array], Float64Array]:
+    """Density on lengths ≥ 0 of the absolute value of the parameter that is a length.
+
+    Parameters
+    ----------
+    density : callable
+        Density of a law of parameters, from points (M, p) to values (M,).
+    volume : RadialVolume or None
+        Which parameter is a length; None if there is no such one.
+
+    Examples
+    --------
+    >>> folded = mirrored_density(lambda x: x[:, 0] + 1.0, RadialVolume(0, 0))
+    >>> folded(np.array([[0.5]])), folded(np.array([[-0.5]]))
+    (array([2.]), array([0.]))
+    """
+    if volume is None:
+        return density
+    column = volume.parameter
+
+    def folded(points: Float64Array) -> Float64Array:
+        mirrored = points.copy()
+        mirrored[:, column] *= -1.0
+        return np.where(points[:, column] >= 0.0, density(points) + density(mirrored), 0.0)
+
+    return folded
 
 
 def volume_from_dict(

@@ -1,5 +1,6 @@
 """How a measure evolves: one family of methods a file."""
 
+from meanfield.solvers.birth_death import BirthDeath
 from meanfield.solvers.conic_flow import ConicFlow
 from meanfield.solvers.grid_flow import GridFlow
 from meanfield.solvers.langevin import Langevin
@@ -9,6 +10,7 @@ from meanfield.solvers.sgd import SGD, OnlineSGD
 
 __all__ = [
     "SGD",
+    "BirthDeath",
     "ConicFlow",
     "GridFlow",
     "Langevin",

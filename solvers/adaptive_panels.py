@@ -66,12 +66,13 @@ def adapted_panels(
     (True, True)
     """
     panels, worst = Panels.equal(form, _FIRST_PANELS), 1.0
+    rtol, atol = flow.tolerances(problem)
     while True:
-        looser = max(1.0, min(_LOOSEST, _STEP_SHARE * worst) / flow.rtol)
-        trial = replace(flow, rtol=looser * flow.rtol, atol=looser * flow.atol)
+        looser = max(1.0, min(_LOOSEST, _STEP_SHARE * worst) / rtol)
+        trial = replace(flow, rtol=looser * rtol, atol=looser * atol)
         defects, profiles = _unresolved(problem, panels, trial, t_end)
         marked, worst = defects > tolerance, float(defects.max())
-        if not marked.any() and (trial.rtol <= tolerance or looser == 1.0):
+        if not marked.any() and (looser * rtol <= tolerance or looser == 1.0):
             return panels
         finer = panels.cut(marked, profiles)
         if len(finer) * PANEL_NODES > nodes and marked.any():

@@ -1,4 +1,4 @@
-"""The noiseless flow of balanced homogeneous neurons: directions that move and grow."""
+"""The noiseless flow of homogeneous neurons, in parameters that keep their balance exactly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meanfield.measures import Measure, ParticleMeasure
 from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
-from meanfield.typing import Array, Float64Array, FloatArray
+from meanfield.typing import Float64Array, FloatArray
 
 __all__ = ["ConicFlow", "ConicState"]
 
@@ -26,19 +26,21 @@ class ConicState:
 
     Attributes
     ----------
-    directions : (N, q) array
-        Unit vectors u of the inner weights and the bias.
-    logarithms : (N,) array
-        log R² of the squared lengths; −∞ for a neuron that is 0.
+    vectors : (N, q) array
+        Where |w| ≥ |a| (w with the bias), the direction u = w/|w|; else w/√(a² − |w|²).
+    rises, falls : (N,) arrays
+        Where |w| ≥ |a|, log(|w| + a) and log(|w| − a), −∞ if balanced; else both are
+        log √(a² − |w|²).
     signs : (N,) array
-        s = ±1 of the outer weights.
+        0 where |w| ≥ |a|, else the sign of a.
     masses : (N,) array
     steps : int
         Number of steps made.
     """
 
-    directions: FloatArray
-    logarithms: Float64Array
+    vectors: FloatArray
+    rises: Float64Array
+    falls: Float64Array
     signs: Float64Array
     masses: Float64Array
     steps: int
@@ -46,16 +48,18 @@ class ConicState:
 
 @dataclass(frozen=True)
 class ConicFlow:
-    """Flow of neurons a σ(w·x + b) with σ(cz) = c σ(z), as particles on a sphere.
+    """Flow of neurons a σ(w·x + b) with σ(cz) = c σ(z), where a² − |(w, b)|² is kept exactly.
 
-    A neuron with |a| = |(w, b)| = R keeps this balance, and the sign s of a. Its direction
-    u = (w, b) / R and its size obey, with g(u) = Σ_j u_j σ(u·(x_j, 1)) of the covector u_j,
+    With R = |(w, b)|, u = (w, b)/R and g(u) = Σ_j u_j σ(u·(x_j, 1)) of the covector u_j,
 
-        du/dt = −s grad_S g(u),     d log R² / dt = −2 (s g(u) + λ),
+        du/dt = −(a/R) grad_S g(u),     d log(R ± a) / dt = ∓g(u) − λ,
 
-    so that the projection ν_s of R² μ on the sphere is transported and grows:
-    ∂_t ν_s = s div_S(ν_s grad_S g) − 2 (s g + λ) ν_s. Frames are ordinary particles
-    (s R, R u), exactly balanced at all times.
+    so that a² − R² falls by e^{−2λt}, whatever the steps. Balanced neurons, a = ±R, move on
+    the sphere and grow: the projection ν_s of R² μ is transported,
+    ∂_t ν_s = s div_S(ν_s grad_S g) − 2 (s g + λ) ν_s, and the sign s of a is kept. Where
+    |a| < R, a crosses 0 smoothly, on the hyperbola of its neuron. Where |a| > R, it is w
+    that may come to 0: there w = √(a² − R²) z, and dz/dt = −s √(1 + |z|²) ∇g(z). Frames are
+    ordinary particles.
 
     Parameters
     ----------
@@ -72,7 +76,9 @@ class ConicFlow:
     Notes
     -----
     On finitely many data the velocity of relu jumps in u: every method is then of first
-    order along paths.
+    order along paths. It jumps at w = 0, too, where a neuron with |a| > R may be held (it
+    then oscillates there by a step) and leaves in a direction that rounding decides, as in
+    the particle flow; w = 0 at the start stays.
 
     References
     ----------
@@ -102,22 +108,12 @@ class ConicFlow:
         ------
         InvalidInputError
             If the neuron is not homogeneous with one trained outer weight, strengths of
-            the ridge differ, the problem has noise, or a particle is not balanced.
+            the ridge differ, or the problem has noise.
         """
         require_noiseless(problem, self.name)
         _require_homogeneous(problem)
         measure = measure.to_particles()
-        outer, inner = measure.positions[:, 0], measure.positions[:, 1:]
-        lengths = np.linalg.norm(inner.astype(np.float64), axis=1)
-        _require_balance(np.abs(outer, dtype=np.float64), lengths)
-        with np.errstate(divide="ignore"):
-            logarithms = 2.0 * np.log(lengths)
-        directions = np.zeros_like(inner)
-        directions[:, 0] = 1.0
-        np.divide(inner, lengths[:, None], out=directions, where=lengths[:, None] > 0.0,
-                  casting="same_kind")  # fmt: skip
-        signs = np.where(outer < 0.0, -1.0, 1.0)
-        return ConicState(directions, logarithms, signs, measure.weights, 0)
+        return _state(measure.positions, measure.weights)
 
     def advance(
         self, problem: AnyProblem, state: ConicState, t: float
@@ -132,17 +128,15 @@ class ConicFlow:
 
     def _step(self, problem: AnyProblem, state: ConicState, length: float) -> ConicState:
         tableau: Tableau = tableaus[self.method]
-        turns: list[FloatArray] = []
-        growths: list[Float64Array] = []
+        velocities: list[_Velocity] = []
         stage = state
         for row in tableau.coupling:
-            if turns:
-                stage = _moved(state, length * row, turns, growths)
-            turn, growth = _velocities(problem, stage)
-            turns.append(turn)
-            growths.append(growth)
-        after = _moved(state, length * tableau.weights, turns, growths)
-        if not np.isfinite(after.directions).all() or np.isnan(after.logarithms).any():
+            if velocities:
+                stage = _moved(state, length * row, velocities)
+            velocities.append(_velocity(problem, stage))
+        after = _moved(state, length * tableau.weights, velocities)
+        logarithms = np.stack([after.rises, after.falls])
+        if not np.isfinite(after.vectors).all() or np.isnan(logarithms).any():
             raise DivergenceError(
                 f"the flow left the finite numbers at t = {state.steps * self.step:.6g}; try a "
                 f"smaller step (it is {self.step:g})",
@@ -155,40 +149,82 @@ class ConicFlow:
         return settings_to_dict(self)
 
 
-def _velocities(problem: AnyProblem, state: ConicState) -> tuple[FloatArray, Float64Array]:
-    """Velocities of directions and of logarithms, from those of neurons of length 1."""
-    directions = state.directions
-    units = np.hstack([state.signs[:, None].astype(directions.dtype), directions])
+def _state(positions: FloatArray, masses: Float64Array) -> ConicState:
+    """State of ordinary particles; what rounding puts next to the balance is balanced."""
+    outer, inner = positions[:, 0].astype(np.float64), positions[:, 1:]
+    lengths, sizes = np.linalg.norm(inner.astype(np.float64), axis=1), np.abs(outer)
+    rounding = 4.0 * float(np.finfo(inner.dtype).eps)
+    sizes = np.where(np.abs(sizes - lengths) <= rounding * lengths, lengths, sizes)
+    apart = sizes > lengths
+    units = np.where(apart, np.sqrt(np.abs(sizes - lengths)) * np.sqrt(sizes + lengths), lengths)
+    with np.errstate(divide="ignore"):
+        near, far = np.log(sizes + lengths), np.log(np.abs(lengths - sizes))
+        labels = np.log(np.where(apart, units, 1.0))
+    vectors = np.zeros_like(inner)
+    vectors[:, 0] = ~apart
+    np.divide(inner, units[:, None], out=vectors, where=units[:, None] > 0.0, casting="same_kind")
+    return ConicState(
+        vectors=vectors,
+        rises=np.where(apart, labels, np.where(outer < 0.0, far, near)),
+        falls=np.where(apart, labels, np.where(outer < 0.0, near, far)),
+        signs=np.where(apart, np.sign(outer), 0.0),
+        masses=masses,
+        steps=0,
+    )
+
+
+#: Velocities of vectors, rises and falls.
+_Velocity = tuple[FloatArray, Float64Array, Float64Array]
+
+
+def _parts(state: ConicState) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Outer weights a, and the factors and lengths of the vectors in w = factor · vector."""
+    apart = state.signs != 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        masses = state.masses * np.exp(state.logarithms)
-        velocity = problem.velocity_at(units, masses)[0]
+        rise, fall = np.exp(state.rises), np.exp(state.falls)
+        lengths = np.linalg.norm(state.vectors.astype(np.float64), axis=1)
+        outer = np.where(apart, state.signs * rise * np.hypot(1.0, lengths), 0.5 * (rise - fall))
+        return outer, np.where(apart, rise, 0.5 * (rise + fall)), lengths
+
+
+def _velocity(problem: AnyProblem, state: ConicState) -> _Velocity:
+    """Velocities from those of neurons (±1, vector), which do not overflow."""
+    outer, factors, lengths = _parts(state)
+    apart, ridge = state.signs != 0.0, problem.ridge.outer
+    signs = np.where(outer < 0.0, -1.0, 1.0)
+    vectors = state.vectors
+    units = np.hstack([signs[:, None].astype(vectors.dtype), vectors])
+    with np.errstate(over="ignore", invalid="ignore"):
+        velocity = problem.velocity_at(units, state.masses * np.abs(outer) * factors)[0]
+        # tanh is a/R, of balanced neurons ±1; a neuron that is 0 has any direction.
+        shares = np.abs(np.tanh(0.5 * (state.rises - state.falls)))
+    growth = velocity[:, 0] + ridge * signs  # −g
     inner = velocity[:, 1:]
-    radial = np.einsum("ij,ij->i", inner, directions)
-    growth = 2.0 * state.signs * velocity[:, 0]
-    return inner - radial[:, None] * directions, growth
+    radial = np.einsum("ij,ij->i", inner, vectors)
+    radial = np.where(apart, -ridge, radial)[:, None].astype(vectors.dtype)
+    speeds = np.where(apart, np.hypot(1.0, lengths), np.nan_to_num(shares, nan=1.0))
+    turn = speeds[:, None].astype(vectors.dtype) * (inner - radial * vectors)
+    return turn, np.where(apart, 0.0, growth) - ridge, -np.where(apart, 0.0, growth) - ridge
 
 
-def _moved(
-    state: ConicState,
-    factors: Float64Array,
-    turns: list[FloatArray],
-    growths: list[Float64Array],
-) -> ConicState:
+def _moved(state: ConicState, factors: Float64Array, velocities: list[_Velocity]) -> ConicState:
     """The state moved by Σ_i factors_i velocities_i, with directions of length 1."""
-    directions = state.directions.copy()
-    logarithms = state.logarithms.copy()
-    for factor, turn, growth in zip(factors, turns, growths, strict=False):
-        directions += directions.dtype.type(factor) * turn
-        logarithms += factor * growth
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return replace(state, directions=directions, logarithms=logarithms)
+    vectors, rises, falls = state.vectors.copy(), state.rises.copy(), state.falls.copy()
+    for factor, (turn, rise, fall) in zip(factors, velocities, strict=False):
+        vectors += vectors.dtype.type(factor) * turn
+        rises += factor * rise
+        falls += factor * fall
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors /= np.where(state.signs[:, None] != 0.0, vectors.dtype.type(1.0), lengths)
+    return replace(state, vectors=vectors, rises=rises, falls=falls)
 
 
 def _lifted(state: ConicState) -> ParticleMeasure:
-    """Ordinary particles (s R, R u)."""
-    lengths = np.exp(0.5 * state.logarithms)[:, None]
-    units = np.hstack([state.signs[:, None], state.directions])
-    positions: Array = (units * lengths).astype(state.directions.dtype)
+    """Ordinary particles (a, w)."""
+    outer, factors, _ = _parts(state)
+    positions = np.empty((len(outer), state.vectors.shape[1] + 1), state.vectors.dtype)
+    positions[:, 0] = outer
+    positions[:, 1:] = factors[:, None] * state.vectors
     return ParticleMeasure(positions, state.masses)
 
 
@@ -205,15 +241,4 @@ def _require_homogeneous(problem: AnyProblem) -> None:
         raise InvalidInputError(
             f"the solver conic needs equal ridge strengths, got {ridge.outer:g} (outer) and "
             f"{ridge.inner:g} (inner); use the solver particle-flow"
-        )
-
-
-def _require_balance(outer: Float64Array, inner: Float64Array) -> None:
-    gaps = np.abs(outer - inner)
-    worst = int(np.argmax(gaps))
-    if gaps[worst] > 1e-6 * max(outer[worst], inner[worst]):
-        raise InvalidInputError(
-            f"the solver conic needs balanced particles, |a| = |(w, b)|, but particle {worst} has "
-            f"{outer[worst]:.6g} and {inner[worst]:.6g}; use meanfield.reductions.balanced, or "
-            "the solver particle-flow"
         )

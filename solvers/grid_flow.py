@@ -1,4 +1,4 @@
-"""The flow of a density on a grid, ∂_t μ = ∇·(μ ∇Ψ(·; μ)) + τ Δμ."""
+"""The flow of a density on a grid, ∂_t μ = ∇·(μ ∇Ψ(·; μ)) + τ Δμ, or with birth and death."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from meanfield.solvers.grid_placement import place_grid
 from meanfield.solvers.grid_steps import GridState, GridSteps
 from meanfield.solvers.implicit_flow import Implicit
 from meanfield.solvers.muscl import Muscl
-from meanfield.solvers.scharfetter_gummel import ScharfetterGummel
-from meanfield.solvers.strang import Strang
+from meanfield.solvers.reacting import Reacting
+from meanfield.solvers.scharfetter_gummel import JumpHeat, ScharfetterGummel
+from meanfield.solvers.strang import CosineHeat, Strang
 from meanfield.typing import Float64Array
 
 __all__ = ["GridFlow"]
@@ -33,8 +34,13 @@ __all__ = ["GridFlow"]
 _SCHEMES: dict[str, Callable[[GridField], GridScheme]] = {
     "muscl": Muscl,
     "scharfetter-gummel": ScharfetterGummel,
-    "strang": Strang,
+    "strang": lambda field: Strang(field, CosineHeat),
     "implicit": Implicit,
+}
+# Birth and death brings up what is rounding in far tails.
+_REACTING: dict[str, Callable[[GridField], GridScheme]] = {
+    **_SCHEMES,
+    "strang": lambda field: Strang(field, JumpHeat),
 }
 _AUTO = "auto"
 
@@ -73,11 +79,14 @@ class GridFlow:
     step : float, optional
         Step to be made in place of those that follow from the tolerance; it is cut where
         the scheme would not be stable or the energy would rise.
+    reaction : float
+        Rate β ≥ 0 of birth and death: with β > 0 it is the Wasserstein–Fisher–Rao flow
+        ∂_t μ = ∇·(μ ∇Ψ) + τ Δμ − β μ (Ψ + τ log μ − ∫ (Ψ + τ log μ) dμ), of the same energy.
 
     Raises
     ------
     InvalidInputError
-        For an unknown scheme, or a tolerance or step that is not positive.
+        For an unknown scheme, a tolerance or step that is not positive, or a negative rate.
 
     Notes
     -----
@@ -89,12 +98,13 @@ class GridFlow:
     Examples
     --------
     >>> GridFlow("strang", tolerance=1e-3)
-    GridFlow(scheme='strang', tolerance=0.001, step=None)
+    GridFlow(scheme='strang', tolerance=0.001, step=None, reaction=0.0)
     """
 
     scheme: str = _AUTO
     tolerance: float = 1e-4
     step: float | None = None
+    reaction: float = 0.0
     name: ClassVar[str] = "grid"
     state_type: ClassVar[type[GridState]] = GridState
 
@@ -104,6 +114,7 @@ class GridFlow:
         as_number("tolerance", self.tolerance, "positive")
         if self.step is not None:
             as_number("step", self.step, "positive")
+        as_number("reaction", self.reaction, "nonnegative")
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: copies and pickles carry no buffers."""
@@ -204,7 +215,11 @@ class GridFlow:
         return kept
 
     def _keep(self, problem: AnyProblem, grid: GridMeasure, field: GridField) -> None:
-        steps = GridSteps(field, _SCHEMES[self.scheme](field), self.tolerance, self.step)
+        if self.reaction > 0.0:
+            scheme: GridScheme = Reacting(field, _REACTING[self.scheme](field), self.reaction)
+        else:
+            scheme = _SCHEMES[self.scheme](field)
+        steps = GridSteps(field, scheme, self.tolerance, self.step)
         self._kept.update(key=_key(grid), problem=problem, steps=steps)
 
     @cached_property
@@ -265,7 +280,8 @@ def _warn_of_walls(problem: AnyProblem, measure: GridMeasure, t: float) -> bool:
     warnings.warn(
         f"{share:.1e} of the mass is next to the {('lower', 'upper')[side]} wall "
         f"{problem.neuron.parameter_names[axis]} = {wall:.4g} at t = {t:.4g}, which disturbs "
-        "the flow; use a wider box",
+        "the flow; use a wider box (GridMeasure.padded), or narrower cells where they are too wide "
+        "for the density",
         UserWarning,
         stacklevel=5,
     )

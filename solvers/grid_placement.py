@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import reduce
 from typing import Any
 
@@ -19,6 +19,7 @@ from meanfield.solver import Solver
 from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.typing import Float64Array
+from meanfield.volumes import mirrored_density
 
 __all__ = ["place_grid"]
 
@@ -78,20 +79,9 @@ def place_grid(
         upper[length], lower[length] = max(upper[length], -lower[length]), 0.0
     if isinstance(law, Box):
         return _averaged(law, lower, upper, count, length)
-    return GridMeasure.from_density(_mirrored(law, length), lower, upper, count)
-
-
-def _mirrored(law: InitialLaw, length: int | None) -> Callable[[Float64Array], Float64Array]:
-    """Density of a law, of which the absolute value of one parameter may be taken."""
-    if length is None:
-        return law.density
-
-    def density(points: Float64Array) -> Float64Array:
-        mirrored = points.copy()
-        mirrored[:, length] *= -1.0
-        return np.asarray(law.density(points) + law.density(mirrored))
-
-    return density
+    return GridMeasure.from_density(
+        mirrored_density(law.density, problem.volume), lower, upper, count
+    )
 
 
 def _averaged(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from meanfield.checks import as_number
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.mean_field import MeanField
 from meanfield.measures import Measure, ParticleMeasure
+from meanfield.population import PopulationProblem
 from meanfield.problems import AnyProblem
 from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
@@ -19,6 +20,10 @@ from meanfield.stages import combine, scaled_error, scaled_size
 from meanfield.typing import Float64Array, FloatArray
 
 __all__ = ["FlowState", "ParticleFlow"]
+
+# Relative tolerances where the velocity is continuous in θ and where it jumps; absolute ones
+# are smaller by this factor.
+_SMOOTH, _KINKED, _ABSOLUTE = 1e-6, 1e-3, 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +70,10 @@ class ParticleFlow:
     ----------
     method : {"dopri5", "euler", "heun", "rk4"}
         Adaptive Dormand–Prince 5(4), or a method of fixed step of order 1, 2, 4.
-    rtol, atol : float
-        Tolerances of the adaptive method for one step, relative and absolute.
+    rtol, atol : float, optional
+        Tolerances of the adaptive method for one step, relative and absolute. By default
+        1e-6, or 1e-3 for activations with kinks on finitely many data, and a hundredth of
+        the relative one. Runs record what they used.
     step : float, optional
         Step of the fixed-step methods in mean-field time; they require it.
 
@@ -78,19 +85,20 @@ class ParticleFlow:
 
     Notes
     -----
-    With a kinked activation (ReLU) and finitely many data the velocity jumps in θ:
-    every method is then of first order along paths, and tight tolerances only cost
-    time. Use ``heun``, or ``dopri5`` with ``rtol=1e-3``.
+    With a kinked activation (ReLU) and finitely many data the velocity jumps in θ: every
+    method is then of first order along paths, and the adaptive one finds each jump, with
+    ten times the steps for a tenth of the tolerance. At 1e-3 outputs are good to 1e-3 or
+    better; for more, ``heun`` with a small step costs less than a tighter tolerance.
 
     Examples
     --------
-    >>> ParticleFlow(method="rk4", step=0.1)
-    ParticleFlow(method='rk4', rtol=1e-06, atol=1e-08, step=0.1)
+    >>> ParticleFlow(), ParticleFlow(method="rk4", step=0.1)
+    (ParticleFlow(method='dopri5'), ParticleFlow(method='rk4', step=0.1))
     """
 
     method: str = "dopri5"
-    rtol: float = 1e-6
-    atol: float = 1e-8
+    rtol: float | None = None
+    atol: float | None = None
     step: float | None = None
     name: ClassVar[str] = "particle-flow"
     collective: ClassVar[bool] = True
@@ -99,8 +107,9 @@ class ParticleFlow:
 
     def __post_init__(self) -> None:
         tableau = tableaus[self.method]
-        as_number("rtol", self.rtol, "positive")
-        as_number("atol", self.atol, "positive")
+        for name in ("rtol", "atol"):
+            if getattr(self, name) is not None:
+                as_number(name, getattr(self, name), "positive")
         if tableau.error is None:
             if self.step is None:
                 raise InvalidInputError(f"the method {self.method} needs a step, for example 0.1")
@@ -111,10 +120,45 @@ class ParticleFlow:
                 "or use euler, heun or rk4"
             )
 
+    def __repr__(self) -> str:
+        given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        words = [f"{name}={value!r}" for name, value in given.items() if value is not None]
+        return f"{type(self).__name__}({', '.join(words)})"
+
     @property
     def tableau(self) -> Tableau:
         """Coefficients of the method."""
         return tableaus[self.method]
+
+    def tolerances(self, problem: AnyProblem) -> tuple[float, float]:
+        """Relative and absolute tolerance of a step on this problem.
+
+        Examples
+        --------
+        >>> from meanfield import Dataset, Neuron, Problem
+        >>> data = Dataset([[0.0], [1.0]], [1.0, 0.0])
+        >>> for activation in ("tanh", "relu"):
+        ...     ParticleFlow().tolerances(Problem(Neuron(1, activation=activation), data))
+        (1e-06, 1e-08)
+        (0.001, 1e-05)
+        """
+        jumps = problem.neuron.activation.kinks and not isinstance(problem, PopulationProblem)
+        rtol = self.rtol or (_KINKED if jumps else _SMOOTH)
+        return rtol, self.atol or _ABSOLUTE * rtol
+
+    def resolved(self, problem: AnyProblem, measure: Measure) -> ParticleFlow:
+        """The same with the tolerances that the adaptive method takes on this problem."""
+        if self.tableau.error is None:
+            return self
+        rtol, atol = self.tolerances(problem)
+        return replace(self, rtol=rtol, atol=atol)
+
+    def could_be(self, other: Any) -> bool:
+        """Whether `other` is this solver, or what its open settings have become."""
+        if not isinstance(other, ParticleFlow):
+            return False
+        mine = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return all(value in (None, getattr(other, name)) for name, value in mine.items())
 
     def start(self, problem: AnyProblem, measure: Measure, seed: int) -> FlowState:
         """State at time 0; the seed is not used, as nothing is random."""
@@ -125,7 +169,7 @@ class ParticleFlow:
         first = self.step
         if first is None:
             problem.velocity_at(positions, measure.weights, out=stages[-1])
-            first = _first_step(positions, stages[-1], self.rtol, self.atol)
+            first = _first_step(positions, stages[-1], *self.tolerances(problem))
         return FlowState(
             masses=measure.weights,
             time=0.0,
@@ -153,7 +197,7 @@ class ParticleFlow:
         self, field: MeanField, measure: ParticleMeasure, seed: int, times: Float64Array
     ) -> tuple[ParticleMeasure, ...]:
         """Neurons in the mean field, to these tolerances whatever the method; see `carried`."""
-        return carried(field, measure, times, self.rtol, self.atol)
+        return carried(field, measure, times, *self.tolerances(field.problem))
 
     def _step(self, problem: AnyProblem, state: FlowState) -> FlowState:
         """One attempt at a step, in the memory of the state."""
@@ -226,11 +270,12 @@ class ParticleFlow:
         assert self.tableau.error is not None
         spare = state.stages[self.tableau.spare]
         other = combine(positions, -h, self.tableau.error, state.stages, spare)
-        of_particles = scaled_error(state.positions, positions, other, self.atol, self.rtol)
+        rtol, atol = self.tolerances(problem)
+        of_particles = scaled_error(state.positions, positions, other, atol, rtol)
         if not np.isfinite(of_particles):
             return np.inf
         difference = outputs - problem.outputs_at(other, state.masses)
-        scale = self.atol + self.rtol * np.abs(outputs)
+        scale = atol + rtol * np.abs(outputs)
         return max(of_particles, float(np.sqrt(np.mean(np.square(difference / scale)))))
 
     def _interpolate(self, state: FlowState, t: float) -> FloatArray:

@@ -141,7 +141,7 @@ class QuadratureFlow:
         measure = quadrature(law, rule, nodes, seed)
         if rule == "panels":
             flow = self.flow(problem)
-            tolerance = flow.rtol * (_PANEL_SHARE if is_smooth(problem) else 1.0)
+            tolerance = flow.tolerances(problem)[0] * (_PANEL_SHARE if is_smooth(problem) else 1.0)
             form = StandardForm.of(law)
             cut = adapted_panels(problem, form, flow, tolerance, t_end, nodes).measure()
             return QuadratureNodes(cut.positions, cut.weights, rule)
@@ -242,5 +242,6 @@ def _require_noiseless(problem: AnyProblem) -> None:
     if problem.temperature > 0.0:
         raise InvalidInputError(
             "the solver quadrature moves nodes without noise, but the temperature is "
-            f"{problem.temperature:g}; use the solver grid or langevin, or set temperature=0"
+            f"{problem.temperature:g}; use the solver grid or langevin, or set the temperature of "
+            "the problem to 0"
         )

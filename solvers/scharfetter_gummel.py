@@ -9,7 +9,7 @@ from meanfield.kernels.finite_volume import stir, write_rates
 from meanfield.solvers.grid_field import Attempt, GridField
 from meanfield.typing import Float64Array
 
-__all__ = ["ScharfetterGummel"]
+__all__ = ["JumpHeat", "ScharfetterGummel"]
 
 # Mass of the jumps that are left out.
 _TAIL = 1e-12
@@ -107,6 +107,23 @@ class ScharfetterGummel:
                     pieces,
                 )
         return np.asarray(sums)
+
+
+class JumpHeat:
+    """The heat flow of the cells by jumps: tiny densities are known as well as large ones.
+
+    Parameters
+    ----------
+    field : GridField
+    """
+
+    def __init__(self, field: GridField) -> None:
+        self._chain = ScharfetterGummel(field)
+        self._rate = self._chain._prepare(np.zeros(field.shape))
+
+    def __call__(self, density: Float64Array, time: float) -> Float64Array:
+        """Density after some time."""
+        return np.asarray(self._chain._spread(density, self._rate, time)[0].reshape(density.shape))
 
 
 def _poisson(means: Float64Array) -> Float64Array:

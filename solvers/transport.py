@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError
 from meanfield.mean_field import MeanField
 from meanfield.measures import ParticleMeasure
@@ -17,7 +18,7 @@ __all__ = ["carried"]
 _TABLEAU = tableaus["dopri5"]
 _NODES = _TABLEAU.coupling.sum(axis=1)
 # Halvings of an interval between frames: more are refused, or not made at kinks.
-_MOST, _MOST_KINKED = 16, 6
+_MOST, _MOST_KINKED = 12, 6
 # Numbers of a block of neurons, whose stages stay small.
 _BLOCK = 2**20
 
@@ -47,7 +48,8 @@ def carried(
     positions = measure.positions
     path = np.empty((len(times), *positions.shape), positions.dtype)
     size = max(1, _BLOCK // measure.dim)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with single_threaded_blas(), quiet:
         for first in range(0, len(positions), size):
             block = slice(first, first + size)
             travellers = _Travellers(field, positions[block], rtol, atol)
@@ -96,8 +98,7 @@ class _Travellers:
 
     def _learn(self, members: IntArray, errors: Float64Array, step: float) -> None:
         """The step that suits each neuron next, from its error with this one."""
-        safe = np.where(np.isfinite(errors), np.maximum(errors, 1e-10), 1e10)
-        factor = (2.0 * safe) ** (-1.0 / _TABLEAU.order)
+        factor = (2.0 * np.maximum(errors, 1e-10)) ** (-1.0 / _TABLEAU.order)
         limit = np.where(errors <= 1.0, 4.0, 0.5)
         self._steps[members] = step * np.clip(factor, 0.1, limit)
 
@@ -134,6 +135,8 @@ class _Travellers:
                 time = min(start + (number + float(_NODES[i])) * step, end)
                 self._write(left, time, where, stages[i])
             self._add_errors(positions, following, step, stages, spare, errors)
+            if (errors > 1.0).all() and not (self._kinked and count == 2**self._most):
+                break
             here = np.clip(np.ceil(places * count) - 1, 0, count - 1) == number
             for place in np.flatnonzero(here):
                 fraction = float(places[place] * count - number)
@@ -155,12 +158,16 @@ class _Travellers:
         spare: FloatArray,
         errors: Float64Array,
     ) -> None:
-        """Raise `errors` (N,) to those of a step: root mean square over coordinates, scaled."""
+        """Raise `errors` (N,) to those of a step, root mean squares over scaled coordinates.
+
+        The first above 1 stays, so that it does not matter how long others go on.
+        """
         assert _TABLEAU.error is not None
         other = combine(after, -step, _TABLEAU.error, stages, spare)
         scale = self._atol + self._rtol * np.maximum(np.abs(before), np.abs(after))
         squares = np.square((after - other) / scale, dtype=np.float64)
-        np.maximum(errors, np.sqrt(squares.mean(axis=1)), out=errors)
+        found = np.nan_to_num(np.sqrt(squares.mean(axis=1)), nan=np.inf)
+        np.maximum(errors, found, out=errors, where=errors <= 1.0)
 
 
 def _interpolate(

@@ -151,6 +151,45 @@ class NoisyQuadraticNeuron:
         return end[:d], end[d:].reshape(d, d) - np.outer(end[:d], end[:d])
 
 
+@dataclass(frozen=True)
+class ReactingQuadraticNeuron:
+    """Φ = w² x² with ridge λ, noise τ, transport α and birth–death β: Gaussian laws stay so.
+
+    m' = −(α + βs) κ m, s' = −2ακs + 2ατ − βκs² + βτs for mean m and variance s, with
+    κ = 2 Σ_j p_j (x_j² (m² + s) − y_j) x_j² + λ (Ψ = κ w²/2 up to a constant).
+    """
+
+    data: Dataset
+    ridge: float
+    temperature: float
+    transport: float = 1.0
+    reaction: float = 1.0
+
+    @property
+    def problem(self) -> Problem:
+        neuron = Neuron(1, activation="square", outer="fixed", bias=False)
+        return Problem(neuron, self.data, ridge=self.ridge, temperature=self.temperature)
+
+    def moments(self, mean: float, variance: float, t: float) -> tuple[float, float]:
+        """Mean and variance at time t."""
+        squares, y = self.data.inputs[:, 0] ** 2, self.data.targets[:, 0]
+        alpha, beta, tau = self.transport, self.reaction, self.temperature
+
+        def slope(_: float, state: Float64Array) -> Float64Array:
+            m, s = state
+            residual = squares * (m**2 + s) - y
+            kappa = 2.0 * float(self.data.weights @ (residual * squares)) + self.ridge
+            return np.array(
+                [
+                    -(alpha + beta * s) * kappa * m,
+                    2.0 * alpha * (tau - kappa * s) + beta * s * (tau - kappa * s),
+                ]
+            )
+
+        end = solve_ivp(slope, (0.0, t), [mean, variance], rtol=1e-12, atol=1e-13, method="DOP853")
+        return float(end.y[0, -1]), float(end.y[1, -1])
+
+
 def quadratic_data(points: int = 9) -> Dataset:
     """Data for which the drive B₂ of `QuadraticNeuron` is positive."""
     x = np.linspace(0.2, 1.4, points)

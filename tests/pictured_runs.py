@@ -101,6 +101,7 @@ def shorten(run, frames):
         | {
             "times": run.times[first],
             "risk": run.risk[first],
+            "energy": run.energy[first],
             "measures": run.measures[first],
             "observables": {name: values[first] for name, values in run.observables.items()},
         }

@@ -47,7 +47,7 @@ def sound():
 
 
 def test_solvers_of_every_kind_agree_with_each_other_and_with_the_closed_form(sound):
-    assert list(sound.answers) == ["quadrature", "grid", "particles", "langevin", "sgd"]
+    assert list(sound.answers) == ["quadrature", "grid", "particle-flow", "langevin", "sgd"]
     assert sound.disagreements == [] and sound.refusals == {}
     data = experiment().problem.data
     x, y = data.inputs[:, 0], data.targets[:, 0]
@@ -67,9 +67,9 @@ def test_expected_errors_order_solvers_as_their_methods_do(sound):
 
 
 def test_a_wrong_solver_is_named(sound):
-    found = audit(experiment(HalfSpeed("rk4", step=0.05)), solvers=("quadrature", "particles"))
+    found = audit(experiment(HalfSpeed("rk4", step=0.05)), solvers=("quadrature", "particle-flow"))
     (sentence,) = found.disagreements
-    assert sentence.startswith("quadrature and particles differ in risk, outputs")
+    assert sentence.startswith("quadrature and particle-flow differ in risk, outputs")
 
 
 def test_solvers_that_do_not_apply_say_why():
@@ -81,7 +81,7 @@ def test_solvers_that_do_not_apply_say_why():
 def test_online_data_are_another_problem():
     small = scenarios["two-gaussians"](particles=8, t_end=0.01, points=20, dim=4).build()
     assert isinstance(small.solver("sgd"), OnlineSGD)
-    found = audit(small, solvers=("particles", "langevin", "sgd"))
+    found = audit(small, solvers=("particle-flow", "langevin", "sgd"))
     assert found.refusals["sgd"].startswith("it learns fresh data of the law")
 
 
@@ -125,4 +125,4 @@ def test_the_verb_prints_tables_and_fails_if_solvers_differ(monkeypatch, capsys)
     built(HalfSpeed("rk4", step=0.05))
     assert run(["check", "line"]) == 1
     printed = capsys.readouterr()
-    assert "differ" in printed.out and "grid and particles differ in" in printed.err
+    assert "differ" in printed.out and "grid and particle-flow differ in" in printed.err

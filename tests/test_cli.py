@@ -12,6 +12,7 @@ import pytest
 
 from meanfield.cli import run
 from meanfield.progress import Progress
+from meanfield.solver import solvers
 from meanfield.trajectory import Trajectory
 
 VERBS = ["scenarios", "simulate", "compare", "animate", "plot", "info", "warmup"]
@@ -40,6 +41,20 @@ def shell(*arguments, **settings):
 def test_help_of_a_verb_has_an_example(verb, capsys):
     assert run([verb, "--help"]) == 0
     assert f"$ meanfield {verb}" in capsys.readouterr().out
+
+
+def test_help_names_the_solvers_of_the_registry(capsys):
+    assert run(["simulate", "--help"]) == 0
+    shown = re.sub(r"[│\s]+", " ", capsys.readouterr().out)
+    names = ", ".join(sorted(solvers)).replace("flow,", "flow (or particles),")
+    assert f"or {names}." in shown
+
+
+def test_help_of_check_explains_its_tables(capsys):
+    assert run(["check", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in ('"outputs ±", root mean square', "three times the sum", "1000 atoms of each"):
+        assert words in shown
 
 
 def test_help_lists_the_verbs_without_loading_anything_heavy():
@@ -232,6 +247,10 @@ BAD_CALLS = [
     (["compare", "relu-1d", "--out", "run.h5"], "exists already"),
     (["animate", "none.h5"], "there is no file none.h5"),
     (["animate", "text.h5"], "text.h5 is not a readable HDF5 file"),
+    (["animate", "page.h5", "--out", "page.png"], "there is no file page.h5"),
+    (["plot", "page.h5"], "there is no file page.h5"),
+    (["plot", "page.toml"], "there is no file page.toml"),
+    (["info", "text.toml"], "text.toml describes a run and holds none; make it by meanfield sim"),
     (["animate", "run.h5", "--seconds", "0"], "seconds must be a positive finite number"),
     (["animate", "run.h5", "--out", "run.avi"], "run.avi must end in .mp4, .gif, .html"),
     (["plot", "run.h5", "--out", "page.png"], "page.png exists already"),
@@ -246,6 +265,7 @@ def test_a_bad_call_is_answered_by_one_sentence_and_status_2(call, sentence, tmp
     with h5py.File("run.h5", "w"):
         pass
     (tmp_path / "text.h5").write_text("no HDF5", encoding="utf-8")
+    (tmp_path / "text.toml").write_text("[data]", encoding="utf-8")
     (tmp_path / "page.png").write_text("mine", encoding="utf-8")
     (tmp_path / "folder.png").mkdir()
     before = sorted(tmp_path.iterdir())

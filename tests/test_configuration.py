@@ -9,6 +9,7 @@ from meanfield.configuration import ExperimentFile, example
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.losses import huber
 from meanfield.measures import Box, Sphere
+from meanfield.radial_laws import RadialGaussian
 from meanfield.solvers import SGD, OnlineSGD, ParticleFlow
 
 LEAST = '[data]\nfile = "points.csv"\n[time]\nt_end = 2.0\n'
@@ -127,6 +128,8 @@ def test_every_section_reaches_the_experiment(folder):
 def test_assignments_replace_values_of_the_file(folder):
     experiment = build(folder, initial__law="sphere", initial__radius="2", time__frames="3")
     assert experiment.initial == Sphere(4, 2.0)
+    lengths = {"initial__law": "radial-gaussian", "initial__column": "1", "initial__freedom": "9"}
+    assert build(folder, **lengths).initial == RadialGaussian(4, 1, 9)
     assert experiment.save_at.tolist() == [0.0, 1.0, 2.0]
 
 
@@ -151,6 +154,9 @@ def test_the_example_learns_its_test_points(tmp_path):
 
 BAD_FILES = [
     ({"neuron__activaton": "relu"}, "unknown key 'neuron.activaton'; did you mean 'neuron.act"),
+    ({"temperature": "0"}, r"unknown key 'temperature'; did you mean 'problem.temperature'\?"),
+    ({"activaton": "relu"}, r"unknown key 'activaton'; did you mean 'neuron.activation'\?"),
+    ({"time__law": "box"}, r"unknown key 'time.law'; did you mean 'initial.law'\?"),
     ({"nueron__bias": "true"}, "unknown key 'nueron'; did you mean 'neuron'"),
     ({"neuron__activation": "rleu"}, "neuron: unknown activation 'rleu'; did you mean 'relu'"),
     ({"neuron__activation": "3"}, "neuron: "),
@@ -165,6 +171,7 @@ BAD_FILES = [
     ({"problem__temperature": "-1"}, "problem.temperature must be >= 0"),
     ({"problem__scale": "inf"}, "problem.scale must be a finite number, got inf"),
     ({"initial__law": "gausian"}, "initial.law: unknown initial law 'gausian'"),
+    ({"initial__law": "radial-gaussian"}, "initial: the law radial-gaussian needs .* column"),
     ({"initial__stdd": "1"}, "unknown key 'initial.stdd'; did you mean 'initial.std'"),
     ({"initial__std": "[1, 2]"}, "initial: std must be one number or 4 numbers"),
     ({"initial__std": "{ a = 1, w = 1 }"}, "initial.std: a value for the parameters b is missing"),

@@ -141,10 +141,10 @@ def test_sinkhorn_is_not_negative_and_symmetric(seed):
 
 @pytest.mark.parametrize("epsilon", [0.5, 2.0])
 def test_the_cost_of_a_measure_to_itself_is_that_between_equal_measures(epsilon):
-    mu = distances._atoms(cloud(1))
+    mu = atoms_of(cloud(1))
     # Alternating updates stop at marginals that are right to 1e-9.
-    expected = distances._entropic_cost(mu, mu, epsilon)
-    assert distances._own_entropic_cost(mu, epsilon) == pytest.approx(expected, abs=1e-8)
+    expected = entropic._entropic_cost(mu, mu, epsilon)
+    assert entropic._own_entropic_cost(mu, epsilon) == pytest.approx(expected, abs=1e-8)
 
 
 def test_coupling_bounds_the_distance():
@@ -169,7 +169,7 @@ def test_function_distance_weighs_the_data():
 
 
 def test_exhausted_iterations_are_an_error_not_a_number(monkeypatch):
-    monkeypatch.setattr(distances, "_MOST_ITERATIONS", 100)
+    monkeypatch.setattr(transport, "_MOST_ITERATIONS", 100)
     mu, nu = cloud(0, particles=600), cloud(1, particles=600)
     with (
         pytest.warns(UserWarning, match="numItermax"),

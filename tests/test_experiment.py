@@ -87,8 +87,9 @@ def test_a_name_means_the_experiments_solver_or_one_with_defaults(known, name, e
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("particle", "did you mean 'particle-flow'.* known: .*, online-sgd, particle-flow, quad"),
         ("lagnevin", "unknown solver 'lagnevin'; did you mean 'langevin'"),
-        ("partciles", "did you mean 'particles'"),
+        ("partciles", "did you mean 'particle-flow'"),
         ("online-sgd", r"online-sgd has no defaults for step, distribution; give them in the table "
          r"\[solvers.online-sgd\]"),
     ],

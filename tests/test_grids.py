@@ -312,3 +312,22 @@ def test_a_box_of_one_axis_for_a_law_of_two_says_how_to_give_two():
         InvalidInputError, match=r"2 columns, got 1; the box has 1 axes.*\(80, 80\)"
     ):
         GridMeasure.from_density(Gaussian(2).density, -9.0, 9.0, 80)
+
+
+def test_padding_adds_empty_cells_of_the_same_width():
+    grid = GridMeasure([[0.1, 0.2], [0.3, 0.4]], (0.0, 1.0), (2.0, 3.0))
+    wide = grid.padded([[1, 0], [2, 3]])
+    assert wide.shape == (3, 7)
+    np.testing.assert_array_equal(wide.lower, [-1.0, -1.0])
+    np.testing.assert_array_equal(wide.upper, [2.0, 6.0])
+    np.testing.assert_array_equal(wide.density[1:, 2:4], grid.density)
+    assert wide.weights.sum() == grid.weights.sum()
+    np.testing.assert_array_equal(wide.mean(), grid.mean())
+    assert grid.padded(0) == grid
+    for cells, message in [
+        (-1, "cells must be >= 0, got -1"),
+        (0.5, r"one integer or \(2, 2\) integers, got 0.5"),
+        ([1, 2], r"integers, got \[1, 2\]"),
+    ]:
+        with pytest.raises(InvalidInputError, match=message):
+            grid.padded(cells)

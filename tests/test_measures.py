@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from meanfield.errors import InvalidInputError
-from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere, law_from_dict, laws
+from meanfield.laws import law_from_dict, laws
+from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
 
 MANY = 4096
 LAWS = [

@@ -412,8 +412,8 @@ def test_parts_that_do_not_fit_are_refused(make, message):
 @pytest.mark.parametrize(
     ("use", "message"),
     [
-        (lambda p, m: p.predict(m, [1.0]), "inputs must have 2 axes"),
-        (lambda p, m: p.predict(m, [[1.0, 2.0]]), "inputs must have 1 columns, got 2"),
+        (lambda p, m: p.predict(m, 1.0), "inputs must have 2 axes"),
+        (lambda p, m: p.predict(m, [[1.0, 2.0]]), r"inputs must have 1 columns, got .* \(1, 2\)"),
         (lambda p, m: p.predict(m, [[np.nan]]), "inputs must be finite, but row 0 holds"),
         (
             lambda p, m: p.velocity(m.positions),
@@ -447,3 +447,13 @@ def test_particles_have_no_energy_at_a_positive_temperature():
     with pytest.raises(InvalidInputError, match="their entropy is infinite; use risk"):
         problem.energy(cloud(3))
     assert problem.risk(cloud(3)) > 0.0
+
+
+def test_inputs_of_one_column_may_be_a_vector_as_in_a_dataset():
+    data = Dataset([0.0, 1.0], [0.0, 1.0])
+    problem = Problem(Neuron(1), data)
+    measure = ParticleMeasure.gaussian(5, 3, seed=0)
+    assert np.array_equal(problem.predict(measure, [0.0, 1.0]), problem.outputs(measure))
+    plane = Problem(Neuron(2), Dataset([[0.0, 1.0]], [1.0]))
+    with pytest.raises(InvalidInputError, match=r"2 columns, .* \(2,\); write \[x\] for one point"):
+        plane.predict(ParticleMeasure.gaussian(5, 4, seed=0), [0.0, 1.0])

@@ -15,7 +15,7 @@ from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.quadrature import quadrature
 from meanfield.radial_laws import RadialGaussian
-from meanfield.reductions import radial
+from meanfield.reductions import multi_index, radial
 from meanfield.simulate import simulate
 from meanfield.solvers.grid_flow import GridFlow
 from meanfield.solvers.particle_flow import ParticleFlow
@@ -131,6 +131,15 @@ def test_the_reduced_problem_keeps_what_the_full_one_has():
     reduction = radial(neuron, IsotropicGaussians(7, 0.5), ridge=0.25)
     ridge = 0.125 * np.mean(np.sum(measure.positions**2, axis=1))
     assert reduction.problem.penalty(reduction.reduce(measure)) == pytest.approx(ridge, rel=1e-14)
+
+
+def test_one_weight_has_a_length_too():
+    neuron = Neuron(1, activation="tanh", bias=False)
+    data = Dataset([[0.5], [1.0]], [0.0, 0.0])
+    assert radial(neuron, data).problem.volume == RadialVolume(1, 0)
+    neuron = Neuron(3, activation="tanh", bias=False)
+    points = Dataset(np.ones((2, 3)), [0.0, 1.0])
+    assert multi_index(neuron, points, kept=2).problem.volume == RadialVolume(3, 0)
 
 
 def test_the_law_of_lengths_is_that_of_chi():

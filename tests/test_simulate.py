@@ -11,7 +11,9 @@ from meanfield.errors import DivergenceError, FileError, InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.observers import TestRisk
 from meanfield.simulate import resume, simulate
+from meanfield.solvers.grid_flow import GridFlow
 from meanfield.solvers.particle_flow import ParticleFlow
+from meanfield.solvers.quadrature_flow import QuadratureFlow
 from meanfield.solvers.sgd import SGD
 from oracles import LinearNeuron, line_data
 
@@ -88,7 +90,8 @@ def test_file_and_memory_hold_the_same_bits(tmp_path, solver):
         assert list(run.measures) == list(memory.measures)
         assert run.risk.tolist() == memory.risk.tolist()
     assert opened.problem == ORACLE.problem
-    assert opened.solver == solver
+    assert opened.solver == memory.solver
+    assert getattr(solver, "could_be", solver.__eq__)(opened.solver)
     assert opened.seed == 5
 
 
@@ -158,6 +161,18 @@ def test_measure_of_another_dimension_is_refused():
         InvalidInputError, match="the measure has 2 parameters, but the neuron has 1"
     ):
         simulate(ORACLE.problem, ParticleMeasure([[0.0, 0.0]]), ParticleFlow(), t_end=1.0)
+
+
+def test_a_law_is_refused_with_how_to_draw_from_it():
+    law = mf.Gaussian(1)
+    message = (
+        r"got the law Gaussian\(dim=1, .*draw neurons .* mf.Gaussian\(2\).sample\(1000, seed=0\)"
+    )
+    with pytest.raises(InvalidInputError, match=message):
+        simulate(ORACLE.problem, law, ParticleFlow(), t_end=1.0)
+    for solver in (GridFlow(), QuadratureFlow()):
+        with pytest.raises(InvalidInputError, match=rf"{solver.name} makes its own: solver.place"):
+            simulate(ORACLE.problem, law, solver, t_end=1.0)
 
 
 def test_the_package_exports_functions_not_modules():

@@ -47,7 +47,7 @@ def written(store, run, frames):
     store.create(run)
     for index in range(frames):
         scalars = {"risk": 1.0 / (index + 1), "energy": 2.0, "test_risk": 3.0 + index}
-        frame = positions(index, len(run.support), run.support.dtype)
+        frame = {"position": positions(index, len(run.support), run.support.dtype)}
         store.write_frame(index, float(run.times[index]), frame, scalars)
     return store
 
@@ -143,7 +143,8 @@ store = HDF5Store(sys.argv[1])
 store.create(run)
 print("ready", flush=True)
 for index in range(20000):
-    store.write_frame(index, float(run.times[index]), positions(index), {"risk": 1.0})
+    frame = {"position": positions(index)}
+    store.write_frame(index, float(run.times[index]), frame, {"risk": 1.0})
     print(index, flush=True)
 """
 

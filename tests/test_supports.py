@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import h5py
 import numpy as np
 import pytest
 import xarray
@@ -155,3 +156,42 @@ def test_what_is_no_measure_of_these_neurons_is_refused():
         simulate(PROBLEM, START.marginal(0), Blur(), t_end=1.0)
     with pytest.raises(InvalidInputError, match="must be a ParticleMeasure or a GridMeasure"):
         simulate(PROBLEM, [[0.0]], Blur(), t_end=1.0)
+
+
+def old_file(path, run, masses):
+    """The file of a run of particles of constant masses, written by h5py alone."""
+    positions = np.stack([measure.positions for measure in run.measures])
+    with h5py.File(run.path, "r", locking=False) as made, h5py.File(path, "w") as file:
+        file.attrs.update(made.attrs)
+        made.copy("data", file)
+        file["time"] = file["save_time"] = run.times
+        file["position"] = positions
+        file["risk"], file["energy"] = run.risk, run.energy
+        file["time"].make_scale("time")
+        for name in ("position", "risk", "energy", "save_time"):
+            file[name].dims[0].attach_scale(file["time"])
+        if masses is not None:
+            file["weight"], file["particle"] = masses, np.zeros(3)
+            file["particle"].make_scale("particle")
+            file["weight"].dims[0].attach_scale(file["particle"])
+
+
+@pytest.mark.parametrize("masses", [None, np.array([0.2, 0.5, 0.3])])
+def test_files_of_constant_masses_open_as_ever(tmp_path, masses):
+    quiet, start = replace(PROBLEM, temperature=0.0), Gaussian(2).sample(3, seed=0)
+    start = ParticleMeasure(start.positions, masses)
+    run = simulate(
+        quiet, start, ParticleFlow(), t_end=0.5, save_at=[0.0, 0.5], store=tmp_path / "run.h5"
+    )
+    old_file(tmp_path / "old.h5", run, masses)
+    old = Trajectory.open(tmp_path / "old.h5")
+    assert list(old.measures) == list(run.measures)
+    assert (old.problem, old.solver, old.particles) == (run.problem, run.solver, run.particles)
+    assert old.risk.tolist() == run.risk.tolist()
+    # What is written now has the same variables in the same places.
+    with h5py.File(run.path, "r", locking=False) as file:
+        assert ("weight" in file) == (masses is not None)
+        assert file["position"].shape == (2, 3, 2)
+        if masses is not None:
+            assert file["weight"].shape == (3,)
+            assert file["weight"].dims[0][0].name == "/particle"

@@ -5,9 +5,10 @@ import pytest
 
 from meanfield.datasets import Dataset
 from meanfield.errors import InvalidInputError
+from meanfield.gibbs import gibbs
 from meanfield.grids import GridMeasure
 from meanfield.linearised import hessian_products
-from meanfield.measures import ParticleMeasure
+from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.radial_laws import RadialGaussian
@@ -126,8 +127,8 @@ def test_a_problem_with_a_volume_is_rebuilt():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(InvalidInputError, match="power of the volume must be a positive"):
-        RadialVolume(0, 0.0)
+    with pytest.raises(InvalidInputError, match="power of the volume must be a nonnegative"):
+        RadialVolume(0, -1.0)
     with pytest.raises(InvalidInputError, match="the neuron has 1, counted from 0: w_0"):
         Problem(SQUARE, Dataset([[0.0]], [0.0]), volume=RadialVolume(1, 2.0))
     with pytest.raises(InvalidInputError, match="a dictionary with parameter and power"):
@@ -155,3 +156,56 @@ def test_the_law_of_chi_is_stationary_on_a_grid():
     run = simulate(problem, grid, GridFlow(scheme="scharfetter-gummel"), t_end=1.0)
     # The flux vanishes cell by cell for e^{−Ψ/τ} at the centres.
     np.testing.assert_allclose(run.measures[-1].density, grid.density, atol=1e-12)
+
+
+# -- lengths without a volume: one dimension is left ------------------------------------------
+
+
+def line(temperature=0.3, ridge=0.5):
+    return radius(1, temperature=temperature, ridge=ridge)
+
+
+def test_a_length_in_one_dimension_has_the_energy_of_the_half_line():
+    # F = −τ log ∫_0^∞ e^{−λ r²/(2τ)} dr: the full problem, on the whole line, has τ log 2 less.
+    partition = 0.5 * np.sqrt(2.0 * np.pi * 0.3 / 0.5)
+    grid = GridMeasure.from_density(Gaussian(1).density, 0.0, 8.0, 400)
+    for support in (None, grid, Gaussian(1, 0.2, 0.9), RadialGaussian(1, 0, 1)):
+        found = gibbs(line(), support, nodes=2**12)
+        assert found.measure.positions.min() > 0.0
+        # Sobol points leave about 1/N; the midpoint rule is exact on the even integrand.
+        assert found.energy == pytest.approx(-0.3 * np.log(partition), abs=2e-4)
+
+
+def test_laws_of_negative_lengths_count_by_their_absolute_value():
+    # The same law of vectors in the plane, by lengths of either sign.
+    problem = radius(2)
+    one, other = (gibbs(problem, Gaussian(1, mean, 0.8)).energy for mean in (1.0, -1.0))
+    assert one == pytest.approx(other, abs=1e-5)
+    exact = -0.3 * np.log(0.3 / 0.5)  # −τ log ∫ r e^{−λ r²/(2τ)} dr
+    assert one == pytest.approx(exact, abs=1e-3)
+
+
+def test_a_grid_of_negative_lengths_is_refused():
+    grid = GridMeasure.from_density(Gaussian(1).density, -6.0, 6.0, 50)
+    sentence = "w_0 is a length >= 0 in this problem, but the grid begins at -6; let it begin at 0"
+    for use in (line().energy, line().optimality_gap, lambda grid: gibbs(line(), grid)):
+        with pytest.raises(InvalidInputError, match=sentence):
+            use(grid)
+    with pytest.raises(InvalidInputError, match=sentence):
+        simulate(line(), grid, GridFlow(), t_end=0.1)
+
+
+def test_a_length_in_one_dimension_is_reflected_at_zero():
+    law = RadialGaussian(1, 0, 1, std=0.5)
+    placed = GridFlow().place(line(), Gaussian(1, std=0.5), 200, 0.5, 0)
+    assert placed.lower[0] == 0.0
+    np.testing.assert_allclose(placed.density, law.density(placed.positions), rtol=1e-6)
+    after = simulate(line(), placed, GridFlow(tolerance=1e-6), t_end=0.5).measures[-1]
+    decay = np.exp(-0.5)
+    exact = 0.25 * decay + 0.3 * (1.0 - decay) / 0.5
+    assert after.weights @ after.positions[:, 0] ** 2 == pytest.approx(exact, rel=1e-3)
+    measure = ParticleMeasure([[0.5], [-0.5]])
+    assert line().penalty(measure) == 0.25 * 0.25
+    np.testing.assert_array_equal(line().velocity(measure), -0.5 * measure.positions)
+    products = hessian_products(line(), measure, np.ones((2, 1)))
+    np.testing.assert_array_equal(products, 0.5)

@@ -2,6 +2,7 @@
 
 from meanfield.plotting.cloud import plot_measure
 from meanfield.plotting.directions import Directions
+from meanfield.plotting.energy import plot_energy, plot_gap
 from meanfield.plotting.evolution import plot_evolution
 from meanfield.plotting.function import plot_function
 from meanfield.plotting.movie import animate
@@ -16,8 +17,10 @@ __all__ = [
     "animate",
     "plot",
     "plot_accuracy",
+    "plot_energy",
     "plot_evolution",
     "plot_function",
+    "plot_gap",
     "plot_measure",
     "plot_risk",
     "theme",

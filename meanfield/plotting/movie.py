@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,6 @@ def _write_gif(
     scene: Scene, times: Float64Array, path: Path, fps: int, dpi: float, progress: Progress
 ) -> None:
     """Pictures with one palette for all, so that colours do not flicker."""
-    from PIL import Image
 
     def picture(time: float) -> Any:
         scene.draw(time)
@@ -189,13 +188,7 @@ def _write_gif(
     scene.figure.set_dpi(dpi)
     telling = times[np.unique([0, len(times) // 2, len(times) - 1])]
     palette = _palette(np.concatenate([picture(float(time)) for time in telling]))
-
-    def frames() -> Iterator[Image.Image]:
-        for time in progress(times, len(times)):
-            image = Image.fromarray(picture(float(time)))
-            yield image.quantize(palette=palette, dither=Image.Dither.NONE)
-
-    images = list(frames())
+    images = [_in_palette(picture(float(time)), palette) for time in progress(times, len(times))]
     durations = [1000 / fps] * len(images)
     durations[0] += 1000 * _HOLD_START
     durations[-1] += 1000 * _HOLD_END
@@ -210,14 +203,35 @@ def _write_gif(
 
 
 def _palette(pixels: Any) -> Any:
-    """Image with a palette of white and 255 colours that suit the rest of the pixels."""
+    """White and 255 colours that suit the rest of the pixels, shape (256, 3).
+
+    Each colour counts by the root of its pixels: the many shades of a smooth density get
+    more of the palette than the flat areas.
+    """
     from PIL import Image
 
-    coloured = pixels.reshape(-1, 3)
-    coloured = np.vstack([coloured[coloured.min(axis=1) < 236], np.zeros((1, 3), np.uint8)])
+    colours, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    counts[(colours == 255).all(axis=1)] = 1
+    coloured = np.repeat(colours, np.ceil(np.sqrt(counts)).astype(int), axis=0)
     found = Image.fromarray(coloured[None]).quantize(255, Image.Quantize.MEDIANCUT, kmeans=2)
-    image = Image.new("P", (1, 1))
-    image.putpalette([255, 255, 255, *(found.getpalette() or [])[: 3 * 255]])
+    known = np.array(found.getpalette(), np.uint8).reshape(-1, 3)
+    return np.vstack([np.full((256 - len(known), 3), 255, np.uint8), known])
+
+
+def _in_palette(pixels: Any, palette: Any) -> Any:
+    """Image whose pixels have the nearest colours of a palette, (256, 3).
+
+    Pillow would look for them on a lattice of every fourth value, which shows as bands.
+    """
+    from PIL import Image
+    from scipy.spatial import KDTree
+
+    packed = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    values, inverse = np.unique(packed, return_inverse=True)
+    colours = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1)
+    nearest: Any = KDTree(palette).query(colours)[1]
+    image = Image.fromarray(nearest.astype(np.uint8)[inverse].reshape(packed.shape))
+    image.putpalette(palette.ravel().tolist())
     return image
 
 

@@ -14,6 +14,7 @@ from meanfield.grids import GridMeasure
 from meanfield.measures import ParticleMeasure
 from meanfield.plotting.cloud import Cloud, add_key, note_outside
 from meanfield.plotting.directions import Directions
+from meanfield.plotting.energy import has_free_energy, has_gap, plot_energy, plot_gap
 from meanfield.plotting.evolution import plot_evolution
 from meanfield.plotting.function import Curve, function_panel
 from meanfield.plotting.risk import accuracy_names, plot_accuracy, plot_risk
@@ -30,6 +31,7 @@ from meanfield.plotting.style import (
 )
 from meanfield.plotting.survey import Run, Survey, telling_frames
 from meanfield.plotting.view import View, view
+from meanfield.typing import Float64Array
 
 __all__ = ["plot"]
 
@@ -46,9 +48,11 @@ def plot(
     Above, the measure at the first and the last frame and two between, equidistant in
     the pace of the run (the mean of time, way of the particles, and change of log risk,
     each scaled to 1), in the two most telling directions of parameter space. Below, the
-    risk over time (with recorded test risks and accuracies), and the learned function for
-    one input, the decision map for two, the law of the neurons in the leading
-    direction over time for more.
+    risk over time (with recorded test risks and accuracies; with the energy, where ridge
+    sets it apart), the free energy of a noisy run and its distance from the minimum
+    (where certificates are recorded), and the learned function for one input, the
+    decision map for two, the law of the neurons in the leading direction over time for
+    more.
 
     Parameters
     ----------
@@ -94,10 +98,14 @@ def plot(
         figure = new_figure(12.8, 7.2)
         above, below = list(figure.subfigures(2, 1, height_ratios=[1.0, 0.9]))  # type: ignore[arg-type]
         _draw_snapshots(above, run, chosen, frames)
-        left = 1.7 if run.problem.neuron.inputs == 2 else 1.25
-        grid = below.add_gridspec(1, 2, width_ratios=[left, 1.0], wspace=0.04)
+        widths = [1.7 if run.problem.neuron.inputs == 2 else 1.25, 1.0]
+        if has_free_energy(run) or has_gap(run):
+            widths = [1.0, 1.0, 1.0]
+        grid = below.add_gridspec(1, len(widths), width_ratios=widths, wspace=0.04)
         _draw_risk(below, grid[0], run, frames)
-        _draw_right(below.add_subplot(grid[1]), run, chosen, frames)
+        if len(widths) > 2:
+            _draw_energy(below, grid[1], run, frames)
+        _draw_right(below.add_subplot(grid[len(widths) - 1]), run, chosen, frames)
         above.suptitle(_headline(run), x=0.012, ha="left", fontsize=10.5, color=QUIET)
     if path is not None:
         save_figure(figure, path, force)
@@ -105,7 +113,7 @@ def plot(
 
 
 def _headline(run: Run) -> str:
-    problem, measure = run.problem, run.measures[0]
+    problem, measure = run.problem, run.measures[-1]
     neuron = problem.neuron
     outer = "" if neuron.outer == "fixed" else "a\\,"
     name = neuron.activation.name.replace("_", "\\_")
@@ -150,12 +158,35 @@ def _draw_risk(figure: SubFigure, place: SubplotSpec, run: Run, frames: Sequence
         ax.tick_params(labelbottom=False)
     else:
         ax = plot_risk(run, figure.add_subplot(place))
+    _mark(ax, run, run.risk, frames)
+    ax.set_title("risk of the network")
+
+
+def _draw_energy(figure: SubFigure, place: SubplotSpec, run: Run, frames: Sequence[int]) -> None:
+    """The free energy above the certificate, or the one of the two that there is."""
+    panels = [plot_energy] * has_free_energy(run) + [plot_gap] * has_gap(run)
+    grid = place.subgridspec(len(panels), 1, hspace=0.04)
+    first: Axes | None = None
+    for row, draw in enumerate(panels):
+        ax = draw(run, figure.add_subplot(grid[row], sharex=first))
+        if draw is plot_energy:
+            _mark(ax, run, run.energy, frames)
+        if row + 1 < len(panels):
+            ax.set_xlabel("")
+            ax.tick_params(labelbottom=False)
+        if first is None:
+            first = ax
+            title = "free energy" if draw is plot_energy else "gap to the least energy"
+            ax.set_title(title + (" and gap to its minimum" if len(panels) > 1 else ""))
+
+
+def _mark(ax: Axes, run: Run, values: Float64Array, frames: Sequence[int]) -> None:
+    """Dots at the times of the snapshots."""
     chosen = list(frames)
     ax.plot(
-        run.times[chosen], run.risk[chosen], "o", color=BLUE, markersize=7, mec="white", mew=1.3,
+        run.times[chosen], values[chosen], "o", color=BLUE, markersize=7, mec="white", mew=1.3,
         zorder=5, clip_on=False,
     )  # fmt: skip
-    ax.set_title("risk of the network")
 
 
 def _draw_right(ax: Axes, run: Run, chosen: View, frames: Sequence[int]) -> None:

@@ -15,6 +15,9 @@ from meanfield.typing import Float64Array
 
 __all__ = ["TimeMarker", "accuracy_names", "plot_accuracy", "plot_risk"]
 
+# Share of the largest risk by which an energy must differ to be drawn beside it.
+_APART = 0.01
+
 
 def accuracy_names(run: Run) -> tuple[str, ...]:
     """Names of recorded variables that are accuracies."""
@@ -25,11 +28,23 @@ def _risk_names(run: Run) -> tuple[str, ...]:
     return tuple(name for name in run.observables if name.endswith("risk"))
 
 
+def _series(run: Run) -> dict[str, Float64Array]:
+    """What the panel of the risk shows, by its label."""
+    found = {"training risk": run.risk}
+    if run.problem.temperature == 0.0:
+        # An energy without entropy is the risk and a penalty: it belongs to the same axis.
+        apart = np.abs(run.energy - run.risk)
+        if np.any(apart > _APART * np.abs(run.risk).max(initial=0.0)):
+            found["energy (risk and penalty)"] = run.energy
+    return found | {name.replace("_", " "): run.observables[name] for name in _risk_names(run)}
+
+
 def plot_risk(run: Run, ax: Axes | None = None) -> Axes:
     """Draw the risk over mean-field time, with other recorded risks.
 
-    The risk axis is logarithmic if the risk falls by more than a factor of 20; the time
-    axis if frames are spaced geometrically.
+    The energy joins them if it contains no entropy and differs from the risk visibly. The
+    risk axis is logarithmic if the risk falls by more than a factor of 20; the time axis
+    if frames are spaced geometrically.
 
     Parameters
     ----------
@@ -51,17 +66,17 @@ def plot_risk(run: Run, ax: Axes | None = None) -> Axes:
         raise InvalidInputError("the run has no frames yet, so there is nothing to show")
     with theme():
         axes = axes_or_new(ax, 5.6, 3.6)
-        series = {"risk": run.risk} | {name: run.observables[name] for name in _risk_names(run)}
-        others = iter((ORANGE, QUIET, INK))
-        for name, values in series.items():
-            main = name == "risk"
-            label = "training risk" if main else name.replace("_", " ")
-            colour = BLUE if main else next(others, QUIET)
-            style = "-" if main else (0, (4, 1.6))
+        series = _series(run)
+        others = iter((ORANGE, INK, QUIET))
+        for label, values in series.items():
+            main, energy = label == "training risk", label.startswith("energy")
+            colour = BLUE if main else QUIET if energy else next(others, QUIET)
+            style = "-" if main else (0, (1, 1.4)) if energy else (0, (4, 1.6))
             _add_series(axes, run.times, values, color=colour, label=label, linestyle=style)
         _scale_risk(axes, list(series.values()))
         scale_time(axes, run.times)
-        axes.set_ylabel(r"risk $R(\mu_t)$")
+        joint = any(label.startswith("energy") for label in series)
+        axes.set_ylabel("risk, energy" if joint else r"risk $R(\mu_t)$")
         if len(series) > 1:
             axes.legend(loc="best", handlelength=1.8)
         if run.status == "failed":

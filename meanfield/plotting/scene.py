@@ -12,6 +12,7 @@ from meanfield.grids import GridMeasure
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.plotting.cloud import Cloud, add_key, note_outside, outside_text
 from meanfield.plotting.directions import Directions
+from meanfield.plotting.energy import has_free_energy, plot_energy
 from meanfield.plotting.evolution import plot_evolution
 from meanfield.plotting.function import Curve, DecisionMap, function_panel
 from meanfield.plotting.risk import TimeMarker, accuracy_names, plot_accuracy, plot_risk
@@ -102,34 +103,49 @@ class Scene:
         add_key(ax, self.view.colouring)
 
     def _draw_right(self, place: SubplotSpec) -> None:
+        """The learned function where it can be drawn, and below what changes over time."""
         self._function: Curve | DecisionMap | None = None
-        shares = [1.75, 1.0] if self.run.problem.neuron.inputs <= 2 else [1.0, 1.0]
-        grid = place.subgridspec(2, 1, height_ratios=shares, hspace=0.06)
-        upper, lower = grid[0], grid[1]
-        if self.run.problem.neuron.inputs <= 2:
-            ax = self.figure.add_subplot(upper)
-            self._function = function_panel(ax, self.run.problem, len(self.run.measures[0]))
-            if isinstance(self._function, Curve):
-                frames = self.survey.frames[:: max(len(self.survey.frames) // 8, 1)]
-                curves = [self._function.values(self._frame(int(frame))) for frame in frames]
-                self._function.fit_limits(curves)
-            self._draw_risk(lower)
-            return
-        self._draw_risk(upper)
-        ax = self.figure.add_subplot(lower)
-        if accuracy_names(self.run):
-            plot_accuracy(self.run, ax)
-            values = self.run.observables[accuracy_names(self.run)[0]]
-            self._markers.append(TimeMarker(ax, self.run.times, values))
-        else:
-            plot_evolution(self.run, self.view, ax)
-            self._markers.append(
-                TimeMarker(ax, self.run.times, np.full(len(self.run.times), np.nan))
-            )
+        panels = [self._draw_risk]
+        if has_free_energy(self.run):
+            panels.append(self._draw_energy)
+        flat = self.run.problem.neuron.inputs <= 2
+        if not flat:
+            panels.append(self._draw_accuracy if accuracy_names(self.run) else self._draw_law)
+        heights = [1.75 if len(panels) == 1 else 1.5] * flat + [1.0] * len(panels)
+        grid = place.subgridspec(len(heights), 1, height_ratios=heights, hspace=0.06)
+        if flat:
+            self._draw_function(self.figure.add_subplot(grid[0]))
+        for row, draw in enumerate(panels, start=int(flat)):
+            ax = self.figure.add_subplot(grid[row])
+            draw(ax)
+            if row + 1 < len(heights):
+                ax.set_xlabel("")
+                ax.tick_params(labelbottom=False)
 
-    def _draw_risk(self, place: SubplotSpec) -> None:
-        ax = plot_risk(self.run, self.figure.add_subplot(place))
+    def _draw_function(self, ax: Axes) -> None:
+        self._function = function_panel(ax, self.run.problem, len(self.run.measures[0]))
+        if isinstance(self._function, Curve):
+            frames = self.survey.frames[:: max(len(self.survey.frames) // 8, 1)]
+            curves = [self._function.values(self._frame(int(frame))) for frame in frames]
+            self._function.fit_limits(curves)
+
+    def _draw_risk(self, ax: Axes) -> None:
+        plot_risk(self.run, ax)
         self._markers.append(TimeMarker(ax, self.run.times, self.run.risk))
+
+    def _draw_energy(self, ax: Axes) -> None:
+        plot_energy(self.run, ax)
+        self._markers.append(TimeMarker(ax, self.run.times, self.run.energy))
+
+    def _draw_accuracy(self, ax: Axes) -> None:
+        plot_accuracy(self.run, ax)
+        values = self.run.observables[accuracy_names(self.run)[0]]
+        self._markers.append(TimeMarker(ax, self.run.times, values))
+
+    def _draw_law(self, ax: Axes) -> None:
+        plot_evolution(self.run, self.view, ax)
+        nowhere = np.full(len(self.run.times), np.nan)
+        self._markers.append(TimeMarker(ax, self.run.times, nowhere))
 
     def _draw_trails(self, time: float, measure: Measure) -> None:
         whole = isinstance(measure, GridMeasure)

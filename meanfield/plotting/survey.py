@@ -35,6 +35,11 @@ class Run(Protocol):
         ...
 
     @property
+    def energy(self) -> Float64Array:
+        """Energy of the frames, shape (F,); NaN where it is infinite."""
+        ...
+
+    @property
     def observables(self) -> Mapping[str, Float64Array]:
         """Further recorded variables by name, each of shape (F,)."""
         ...

@@ -7,14 +7,17 @@ import re
 import subprocess
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from matplotlib.animation import FuncAnimation
 from PIL import Image
 
 from meanfield.errors import FileError, InvalidInputError
+from meanfield.neurons import Neuron
 from meanfield.plotting import animate, movie
 from meanfield.plotting.movie import find_ffmpeg
-from pictured_runs import in_many_dimensions, on_the_line, on_the_plane, shorten
+from meanfield.plotting.scene import Scene
+from pictured_runs import in_many_dimensions, on_a_grid, on_the_line, on_the_plane, shorten
 
 QUICK = {"fps": 10, "seconds": 0.6, "dpi": 40}
 
@@ -145,3 +148,18 @@ def test_the_paper_of_a_gif_is_white(tmp_path):
         for number in range(image.n_frames):
             image.seek(number)
             assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_smooth_density_has_no_bands_in_a_gif():
+    # The shades of a density fill a curve of some 400 colours, of which the palette has every
+    # second or third one: 1 in 255 is lost. Where 5 are lost, bands are seen.
+    scene = Scene(on_a_grid(Neuron(1, outer="fixed"), (40, 40)))
+    scene.figure.set_dpi(60)
+    scene.draw(0.5)
+    shown = movie._pixels(scene)
+    kept = np.asarray(movie._in_palette(shown, movie._palette(shown)).convert("RGB"))
+    lost = np.abs(kept.astype(int) - shown).max(axis=2)
+    inside = scene.figure.get_axes()[0].get_window_extent().shrunk(0.9, 0.9)
+    height = len(lost)
+    rows = slice(height - int(inside.y1), height - int(inside.y0))
+    assert np.quantile(lost[rows, int(inside.x0) : int(inside.x1)], 0.99) <= 2

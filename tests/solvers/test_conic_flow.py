@@ -13,6 +13,7 @@ from meanfield.simulate import simulate
 from meanfield.solver import solver_from_dict, state_from_arrays, state_to_arrays
 from meanfield.solvers.conic_flow import ConicFlow, ConicState
 from meanfield.solvers.particle_flow import ParticleFlow
+from oracles import ProductNeuron
 
 RELU = Neuron(1, activation="relu")
 
@@ -125,8 +126,6 @@ def test_a_population_of_inputs_serves_as_well():
 
 def test_what_does_not_apply_is_refused():
     solver, measure = ConicFlow(), start(4)
-    with pytest.raises(InvalidInputError, match="particle 0 has .*reductions.balanced"):
-        solver.start(problem(), ParticleMeasure([[1.0, 1.0, 1.0]]), 0)
     with pytest.raises(InvalidInputError, match="homogeneous activation.*got the activation tanh"):
         solver.start(problem(neuron=Neuron(1)), measure, 0)
     fixed = problem(neuron=Neuron(1, activation="relu", outer="fixed"))
@@ -148,3 +147,74 @@ def test_leaky_neurons_are_homogeneous_too():
     found, exact = end(here, measure, ConicFlow(0.02)), end(here, measure, ParticleFlow(rtol=1e-10))
     # On the line without bias directions are ±1: nothing crosses a kink.
     np.testing.assert_allclose(found.positions, exact.positions, atol=1e-7)
+
+
+# -- any start: a² − |w|² is the label of a hyperbola ------------------------------------------
+
+
+def labels(measure):
+    """a² − |w|² of each particle, and the size a² + |w|² to which rounding is relative."""
+    squares = measure.positions**2
+    return squares[:, 0] - squares[:, 1:].sum(axis=1), squares.sum(axis=1)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_neurons_of_any_label_follow_the_exact_flow_of_products(sign):
+    exact = ProductNeuron(Dataset([[1.0], [-0.5]], [2.0 * sign, -1.5 * sign]))
+    # Of all kinds: |a| below, at and above |w|, and parameters that are 0. The growth of
+    # a w takes a and w through 0 in neurons that begin with the other sign.
+    positions = [[0.3, 1.0], [-0.4, 0.6], [1.0, 1.0], [-0.7, 0.7], [1.2, -0.4], [-0.6, 0.2],
+                 [0.8, 0.2], [0.0, 0.5], [0.8, 0.0], [0.0, 0.0]]  # fmt: skip
+    measure = ParticleMeasure(positions, np.arange(1.0, 11.0) / 55.0)
+    truth = exact.positions(measure.positions, measure.weights, 2.0)
+    crossed = (truth * measure.positions < 0.0).any(axis=0)
+    assert crossed.all()
+    errors = [
+        np.abs(end(exact.problem, measure, ConicFlow(step)).positions - truth).max()
+        for step in (0.1, 0.05)
+    ]
+    assert errors[1] < 1e-5
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(4.0, abs=0.35)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_labels_are_kept_exactly_whatever_the_steps(ridge):
+    measure = Gaussian(3).sample(80, seed=2)
+    found = end(problem(ridge), measure, ConicFlow(0.25, method="heun"))
+    (before, _), (after, sizes) = labels(measure), labels(found)
+    assert (before < 0.0).any() and (before > 0.0).any()
+    # Only rounding: of the squares, and of the logarithms over the steps.
+    exact = before * np.exp(-4.0 * ridge)
+    np.testing.assert_allclose(after, exact, rtol=0.0, atol=2e-14 * sizes.max())
+
+
+def test_unbalanced_relu_neurons_are_those_of_the_particle_flow():
+    here, measure = problem(0.05), Gaussian(3, std=0.8).sample(60, seed=4)
+    fine = end(here, measure, ParticleFlow(method="rk4", step=0.0025))
+    errors = []
+    for step in (0.05, 0.0125):
+        found = end(here, measure, ConicFlow(step))
+        errors.append(np.abs(found.positions - fine.positions).max())
+        assert np.abs(here.outputs(found) - here.outputs(fine)).max() < 0.1 * step
+    # Kinks: first order along paths.
+    assert errors[1] < 0.5 * errors[0] < 0.05
+    assert (np.sign(found.positions[:, 0]) != np.sign(measure.positions[:, 0])).any()
+
+
+def test_inner_weights_that_are_pulled_to_zero_are_held_there():
+    # f > y = 0 whatever w does: relu(w x) + relu(-w x) only costs.
+    data = Dataset([[1.0], [-1.0]], [-1.0, -1.0])
+    here = Problem(Neuron(1, activation="relu", bias=False), data)
+    measure = ParticleMeasure([[2.0, 0.4], [1.5, -0.3]])
+    found = end(here, measure, ConicFlow(0.01), 1.0).positions
+    # Within a step of 0, |velocity| <= 2, and on the hyperbola a = √(a_0² − w_0² + w²).
+    assert np.abs(found[:, 1]).max() < 0.02
+    np.testing.assert_allclose(found[:, 0], np.sqrt([3.84, 2.16] + found[:, 1] ** 2), rtol=1e-14)
+
+
+def test_states_of_single_precision_stay_single():
+    measure = Gaussian(3).sample(10, seed=0, dtype="float32")
+    found = end(problem(), measure, ConicFlow(0.1))
+    assert found.positions.dtype == np.float32
+    double = end(problem(), ParticleMeasure(measure.positions.astype(float)), ConicFlow(0.1))
+    np.testing.assert_allclose(found.positions, double.positions, rtol=1e-3, atol=1e-4)

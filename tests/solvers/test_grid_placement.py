@@ -26,6 +26,17 @@ def test_the_box_holds_the_flow(temperature, law):
     assert grid.weights[inside.all(axis=1)].sum() < 0.9
 
 
+def test_the_box_holds_noise_that_the_drift_amplifies():
+    # From next to the saddle w = 0 of a quadratic neuron, which spreads to |w| of about 3.
+    x = np.linspace(-1.0, 1.0, 9)
+    neuron = mf.Neuron(1, activation="square", outer="fixed", bias=False)
+    problem = mf.Problem(neuron, mf.Dataset(x, 10.0 * x**2), temperature=0.3)
+    grid = GridFlow().place(problem, Gaussian(1, std=0.3), 200, 1.0, 0)
+    measure = final(problem, grid, GridFlow(tolerance=1e-3).resolved(problem, grid), 1.0)
+    assert np.sqrt(measure.covariance()[0, 0]) > 2.5
+    assert measure.wall_mass().max() < 1e-10
+
+
 def test_cells_of_each_dimension():
     assert GridFlow().place(bumps(), Gaussian(1), None, 0.5, 0).shape == (400,)
     assert GridFlow().place(bumps(dim=2), Gaussian(2), None, 0.5, 0).shape == (160, 160)

@@ -12,8 +12,10 @@ from meanfield.datasets import Dataset
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
+from meanfield.population import PopulationProblem
 from meanfield.problem import Problem
 from meanfield.simulate import simulate
+from meanfield.solver import solver_from_dict
 from meanfield.solvers.particle_flow import ParticleFlow, _check_step
 from oracles import LinearNeuron, ProductNeuron, QuadraticNeuron, line_data, quadratic_data
 
@@ -250,3 +252,57 @@ def test_noise_is_refused():
     problem = Problem(Neuron(1), Dataset([[0.0]], [1.0]), temperature=0.1)
     with pytest.raises(InvalidInputError, match="particle-flow has no noise"):
         final(problem, ParticleMeasure([[0.0, 0.0, 0.0]]), ParticleFlow(), 1.0)
+
+
+def kinked_problem(points=20):
+    x = np.random.default_rng(points).uniform(-1.0, 1.0, points)
+    return Problem(Neuron(1, activation="relu"), Dataset(x, np.sin(5.0 * x)))
+
+
+def test_default_serves_kinked_activations():
+    # Velocities jump where neurons cross data, 1 part in 20 each. Measured to t = 10 against
+    # Heun with step 0.001: 1e-4 in the outputs with 1,000 evaluations, where a tolerance of
+    # 1e-6 takes more than 100,000.
+    problem, start = kinked_problem(), ParticleMeasure.gaussian(100, 3, seed=1)
+    fine = final(problem, start, ParticleFlow("heun", step=0.005), 10.0)
+    state, got = ParticleFlow().advance(problem, ParticleFlow().start(problem, start, 0), 10.0)
+    difference = problem.outputs(got) - problem.outputs(fine)
+    assert float(np.sqrt(np.mean(difference**2))) < 1e-3
+    assert state.evaluations < 5000
+
+
+def test_tolerances_follow_from_the_problem_and_files_say_them(tmp_path):
+    smooth, kinked = smooth_problem(), kinked_problem()
+    teacher = ParticleMeasure([[1.0, 0.0, 1.0]])
+    population = PopulationProblem(Neuron(2, activation="relu", bias=False), teacher)
+    assert ParticleFlow().tolerances(smooth) == (1e-6, 1e-8)
+    assert ParticleFlow().tolerances(kinked) == (1e-3, 1e-5)
+    assert ParticleFlow().tolerances(population) == (1e-6, 1e-8)  # averages have no jumps
+    assert ParticleFlow(rtol=1e-7).tolerances(kinked) == (1e-7, 1e-9)
+    assert ParticleFlow(atol=1e-4).tolerances(kinked) == (1e-3, 1e-4)
+    start = ParticleMeasure.gaussian(5, 3, seed=0)
+    path = tmp_path / "run.h5"
+    run = simulate(kinked, start, ParticleFlow(), t_end=0.1, save_at=[0.1], store=path)
+    assert run.solver == ParticleFlow(rtol=1e-3, atol=1e-5)
+    assert ParticleFlow().could_be(run.solver)
+    assert not ParticleFlow(rtol=1e-4).could_be(run.solver)
+    assert not ParticleFlow("heun", step=0.1).could_be(run.solver)
+
+
+def test_default_is_that_of_1e_6_where_velocities_are_continuous():
+    problem, start = smooth_problem(), weighted_start(4)
+    ends = [
+        final(problem, start, flow, 1.0).positions
+        for flow in (ParticleFlow(), ParticleFlow(rtol=1e-6, atol=1e-8))
+    ]
+    assert np.array_equal(*ends)
+
+
+def test_settings_that_are_left_open_are_not_printed():
+    assert repr(ParticleFlow()) == "ParticleFlow(method='dopri5')"
+    assert repr(ParticleFlow(rtol=1e-3)) == "ParticleFlow(method='dopri5', rtol=0.001)"
+
+
+def test_files_with_tolerances_of_a_method_that_needs_none_are_read():
+    stored = {"name": "particle-flow", "method": "rk4", "rtol": 1e-6, "atol": 1e-8, "step": 0.1}
+    assert ParticleFlow("rk4", step=0.1).could_be(solver_from_dict(stored))
