@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+from meanfield import conduct
 from meanfield.compare import plan_study
 from meanfield.conduct import carry_out
 from meanfield.experiment import Experiment
@@ -49,4 +50,5 @@ def same_samples(study, other):
 
 
 if __name__ == "__main__":
+    conduct._WORTHWHILE = 0.0  # other processes are started even for so little
     carry_out(small_plan(), workers=int(sys.argv[2]), folder=sys.argv[1])
