@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -130,7 +131,8 @@ class _Post(Thread):
                 self._reports.put(Report(number, 0.0, f"no process could be asked: {error}"))
 
     def _done(self, number: int) -> Report:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(f"{number}\n")
             self._process.stdin.flush()
@@ -174,8 +176,7 @@ def on_dask(folder: Path, numbers: Sequence[int], cluster: Any) -> Iterator[Repo
         If no scheduler answers.
     """
     with _client(cluster, len(numbers)) as client:
-        from distributed import as_completed
-
+        as_completed = import_module("distributed").as_completed
         futures = {
             client.submit(
                 _run_on_worker, str(folder.absolute()), number, pure=False, priority=-order
@@ -199,9 +200,8 @@ def _report(future: Any, number: int) -> Report:
 
 def _run_on_worker(folder: str, number: int) -> dict[str, Any]:
     """A task in a worker of Dask, on as many threads as that has."""
-    from distributed import get_worker
-
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(get_worker().state.nthreads))
+    worker = import_module("distributed").get_worker()
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(worker.state.nthreads))
     return run_task(folder, number)
 
 
@@ -209,7 +209,7 @@ def _run_on_worker(folder: str, number: int) -> dict[str, Any]:
 def _client(cluster: Any, tasks: int) -> Iterator[Any]:
     """A client of the cluster; what is started here ends with it."""
     try:
-        import distributed
+        distributed = import_module("distributed")
     except ImportError:
         raise InvalidInputError(
             'a cluster needs Dask: pip install "meanfield-flow[dask]", or leave out the cluster'

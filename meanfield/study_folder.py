@@ -35,8 +35,9 @@ _ARRAY = "array in arrays.npz"
 
 
 class StudyFolder:
-    """Files of one study: ``plan.json``, ``arrays.npz``, ``reference.h5``, ``task-00001.h5``, …
+    """Files of one study: plan, reference, and the result of each task.
 
+    They are ``plan.json``, ``arrays.npz``, ``reference.h5``, ``task-00001.h5`` and so on.
     Every file appears under its name only when it is whole, and many processes may work on
     the same folder: at worst they do the same task twice, with the same result.
 
@@ -78,7 +79,7 @@ class StudyFolder:
             if any(not path.name.startswith(_OWN) for path in self.path.iterdir()):
                 raise FileError(f"{self.path} holds other files; a study needs a folder of its own")
             with self._replacing(self.path / "arrays.npz") as partial, partial.open("wb") as stream:
-                np.savez(stream, **arrays)
+                np.savez(stream, allow_pickle=False, **arrays)
             with self._replacing(self.path / "plan.json") as partial:
                 partial.write_text(text, encoding="utf-8")
         except FileError:
@@ -92,21 +93,44 @@ class StudyFolder:
         return (self.path / "plan.json").is_file()
 
     def _check_same(self, wanted: Mapping[str, Any]) -> None:
-        found = json.loads(self.text())
+        try:
+            found = json.loads(self.text())
+            found["versions"], found["plan"]
+        except (KeyError, TypeError, json.JSONDecodeError):
+            raise InvalidInputError(
+                f"the plan of the study in {self.path} is damaged; begin anew (--force)"
+            ) from None
         for name, value in wanted["versions"].items():
             other = found["versions"].get(name)
             if other != value:
                 raise InvalidInputError(
                     f"{self.path} holds a study begun with {name} {other}, not {value}; "
-                    "results of different versions are not mixed: use the same, or begin anew"
+                    "these are not mixed: use the same, or begin anew (--force)"
                 )
         for name, value in wanted["plan"].items():
             other = found["plan"].get(name)
             if other != value:
                 raise InvalidInputError(
                     f"{self.path} holds another study, which has {_in_words(name, other, value)}; "
-                    "give the same arguments, another folder, or begin anew"
+                    "give the same arguments, another folder, or begin anew (--force)"
                 )
+
+    def holds(self, plan: Plan) -> bool:
+        """Whether the study in the folder is this one, and by these versions."""
+        described, _ = _split(plan.to_dict())
+        try:
+            self._check_same({"plan": described, "versions": package_versions()})
+        except InvalidInputError:
+            return False
+        return True
+
+    def discard(self) -> None:
+        """Remove the study, with the folder if nothing else is in it."""
+        for path in self.path.iterdir():
+            if path.name.startswith(_OWN):
+                path.unlink()
+        with suppress(OSError):
+            self.path.rmdir()
 
     def text(self) -> str:
         """Content of ``plan.json``.

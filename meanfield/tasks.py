@@ -13,8 +13,8 @@ import numpy as np
 from meanfield.datasets import Dataset
 from meanfield.errors import DivergenceError, InvalidInputError, MeanfieldError
 from meanfield.experiment import Experiment
-from meanfield.limit import Limit, limit_from_run
 from meanfield.laws import law_from_dict
+from meanfield.limit import Limit, limit_from_run
 from meanfield.problems import problem_from_dict
 from meanfield.reference import Reference, run_reference
 from meanfield.replica import Replica, measure_replica
@@ -177,6 +177,11 @@ class Plan:
             )
         return {
             "name": experiment.name,
+            "widths": list(self.widths),
+            "seeds": self.seeds,
+            "times": self.times,
+            "projections": self.projections,
+            "seed": self.seed,
             "problem": experiment.problem.to_dict(),
             "initial": experiment.initial.to_dict(),
             "test": None if experiment.test is None else experiment.test.to_dict(),
@@ -186,11 +191,6 @@ class Plan:
                 "particles": self.reference.particles,
                 "reason": self.reference.reason,
             },
-            "widths": list(self.widths),
-            "seeds": self.seeds,
-            "times": self.times,
-            "projections": self.projections,
-            "seed": self.seed,
         }
 
     @classmethod

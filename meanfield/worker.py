@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -23,6 +24,7 @@ __all__ = ["main"]
 def main(folder: str | Path) -> NoReturn:
     """Do tasks as long as there are any."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone answers an interrupt
+    warnings.simplefilter("ignore")  # the parent prepared the same limit, and gave them
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever is printed must not be taken for an answer
     numbers: SimpleQueue[int] = SimpleQueue()
