@@ -46,18 +46,26 @@ def compare(
     """Train networks of several widths and measure their distance to the limit.
 
     Every network starts from N independent neurons and is trained by `solver`. The
-    reference is the flow of a much finer measure, whose neurons are placed by a scrambled
-    Sobol sequence. At each time, with f_N, R_N, μ_N of the network and f, R, μ of the
-    reference, the study records for each width and seed
+    reference stands for the limit. At each time, with f_N, R_N, μ_N of the network and f, R,
+    μ of the reference, the study records for each width and seed
 
-    - ``function_distance``: (Σ_j p_j |f_N(x_j) − f(x_j)|²)^½ over the data. Its root mean
-      square over seeds closes like N^−½.
+    - ``coupling_distance``: D_N = ((1/N) Σ_i |X_i − X̄_i|²)^½, where X̄_i starts as the
+      neuron X_i, sees the same noise, and moves in the mean field of the reference. It has no
+      sampling error, and closes like N^−½.
+    - ``function_distance``: (Σ_j p_j |f_N(x_j) − f(x_j)|²)^½ over the data, and
+      ``test_function_distance`` over held-out data. Root mean squares over seeds close
+      like N^−½.
     - ``risk_gap``: R_N − R with its sign. Its mean over seeds closes like 1/N, while a
       single seed scatters around it by up to N^−½.
-    - ``sliced_wasserstein``: sliced W₂ between the parameters of μ_N and μ. This measures
-      mostly that N points are a coarse picture of μ, so there is also
-    - ``sliced_wasserstein_null``: the same for N independent draws from the reference.
-      `Study.excess` is the mean difference of the squares.
+    - ``sliced_wasserstein``, and at the last time ``wasserstein_1``, ``wasserstein_2``,
+      ``sinkhorn``, ``energy`` and ``marginal_wasserstein`` (of each parameter): distances
+      between the parameters of μ_N and μ. They measure mostly that N points are a coarse
+      picture of μ, so there are also
+    - the same with ``_null``: of N independent draws from the reference.
+      `Study.excesses` compares the two.
+
+    Where the linearised flow predicts constants (`meanfield.fluctuations`), the study holds
+    them too, and the test of √N (f_N − f) against its predicted covariance.
 
     Parameters
     ----------
@@ -113,11 +121,13 @@ def compare(
 
     Notes
     -----
-    The reference is the experiment's ``particle-flow`` where it has one. Gradient descent
+    Without noise the reference is the experiment's ``particle-flow``. Gradient descent
     with a finite step has an error of its own (its mean of the order of the step, its
     scatter of the order of the root of the step), which does not vanish with N: the curves
-    then level off, and slopes come out flatter. If the experiment only has one-pass
-    gradient descent, that is the reference too, with other random batches.
+    then level off, and slopes come out flatter: several `steps` separate the two, by a fit
+    of C/N + D s to the squares, see `Study.expansion` and `Study.step_rate`. If the
+    experiment only has one-pass gradient descent, that is the reference too, with other
+    random batches.
 
     References
     ----------

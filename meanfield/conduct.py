@@ -236,7 +236,7 @@ def _settings(
         },
         "projections": plan.projections,
         "seed": plan.seed,
-        **remarks(plan.experiment, plan.methods[0], plan.widths, notes),
+        **remarks(plan.experiment, plan.methods[0], plan.widths, [*limit.notes, *notes]),
         "versions": package_versions(),
     }
     if failures:

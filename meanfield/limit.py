@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,8 @@ class Limit:
     test_outputs : (T, m, k) array or None
     test_accuracy : (T,) array or None
         On those data, if they have labels.
+    notes : tuple of str
+        What to know about it.
     """
 
     times: Float64Array
@@ -65,6 +68,7 @@ class Limit:
     test: Dataset | None
     test_outputs: Float64Array | None
     test_accuracy: Float64Array | None
+    notes: tuple[str, ...] = ()
 
 
 def limit_from_run(
@@ -95,7 +99,7 @@ def limit_from_run(
         If the run has no frame at one of the times.
     """
     problem, test = experiment.problem, experiment.test
-    field = None if _is_random(run) else MeanField(run)
+    field, notes = _mean_field(run)
     frames = [run.measures[index] for index in _numbers(run.times, times)]
     outputs = np.array([problem.outputs(measure) for measure in frames])
     test_outputs = accuracy = None
@@ -119,6 +123,7 @@ def limit_from_run(
         test=test,
         test_outputs=test_outputs,
         test_accuracy=accuracy,
+        notes=notes,
     )
 
 
@@ -141,6 +146,16 @@ def find_limit(
     """
     run = run_reference(experiment, solver, particles=particles, times=times, seed=seed)
     return limit_from_run(run, experiment, times, widths=widths, projections=projections)
+
+
+def _mean_field(run: Trajectory) -> tuple[MeanField | None, tuple[str, ...]]:
+    """The mean field of the reference, if neurons can be carried along it, and its warnings."""
+    if _is_random(run):
+        return None, ("neurons are not carried along the reference, because it is a random one",)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        field = MeanField(run)
+    return field, tuple(f"the reference: {warning.message}" for warning in caught)
 
 
 def _is_random(run: Trajectory) -> bool:

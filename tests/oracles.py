@@ -55,6 +55,25 @@ class LinearNeuron:
         mean_0 = float(weights @ start[:, 0])
         return start + self.mean(mean_0, t) - mean_0
 
+    def sgd_error(self, variance: float, step: float, t: float) -> float:
+        """E Σ p_j (f_SGD − f)² at time t, batches of one point, from the mean m* and a variance.
+
+        With e = m − m* and r = y − x m*, one step is e ← (1 − s x²) e + s x r with E x r = 0, so
+        that moments of e close; f stays at its minimum.
+        """
+        p, x, y = self.data.weights, self.data.inputs[:, 0], self.data.targets[:, 0]
+        r = y - x * self.limit
+        factor = 1.0 - step * x**2
+        first, second = 0.0, variance
+        for _ in range(round(t / step)):
+            second = (
+                (p @ factor**2) * second
+                + 2.0 * step * (p @ (factor * x * r)) * first
+                + step**2 * (p @ (x * r) ** 2)
+            )
+            first *= p @ factor
+        return float(self.curvature * second)
+
 
 @dataclass(frozen=True)
 class QuadraticNeuron:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ def _row(ax: Axes, row: int, title: str, rate: Rate) -> None:
     text = signed(rate.slope)
     if np.isfinite(rate.error):
         text += f" ± {rate.error:.2f}"
-    options = {"xycoords": ("axes fraction", "data"), "fontsize": 9}
+    options: Any = {"xycoords": ("axes fraction", "data"), "fontsize": 9}
     ax.annotate(title, (0.0, row - 0.46), color=INK, ha="left", va="center", **options)
     ax.annotate(text, (1.0, row - 0.46), color=QUIET, ha="right", va="center", **options)
 
