@@ -25,6 +25,7 @@ from meanfield.options import (
     MovieOut,
     MovieSeconds,
     Particles,
+    PageOut,
     PictureOut,
     Quiet,
     Reference,
@@ -196,6 +197,7 @@ def compare(
     settings: Settings = None,
     out: StudyOut = None,
     figure: FigureOut = None,
+    page: PageOut = None,
     workers: Workers = None,
     cluster: Cluster = None,
     task: TaskNumber = None,
@@ -211,7 +213,7 @@ def compare(
 
     For example:
     $ meanfield compare teacher-student --seeds 20
-    $ meanfield compare digits --particles 32,64,128 --figure digits.png
+    $ meanfield compare digits --particles 32,64,128 --report digits.html
     $ meanfield compare digits --cluster tcp://10.0.0.1:8786
     """
     from meanfield.source import named_experiment, read_reference, read_steps, read_widths
@@ -225,6 +227,8 @@ def compare(
         check_output(figure, force, _PICTURES)
         if figure.absolute() == path.absolute():
             raise InvalidInputError(f"--out and --figure are the same file, {path}")
+    if page is not None:
+        check_output(page, force, (".html",))
     if workers is not None and cluster is not None:
         raise InvalidInputError("--workers are processes here, --cluster elsewhere: give one")
     from meanfield.compare import plan_study
@@ -245,13 +249,15 @@ def compare(
     with running(None):
         if figure is not None:
             study.figure(figure, force=force)
+        if page is not None:
+            study.report(page, force=force)
     if not quiet:
         from meanfield import report
 
         console = report.output()
         console.print(str(study), markup=False, soft_wrap=True)
         console.print()
-        written = [str(path)] + ([str(figure)] if figure else [])
+        written = [str(part) for part in (path, figure, page) if part is not None]
         report.rows(console, [("written to", " and ".join(written))])
     run.finish(study)
 

@@ -24,6 +24,7 @@ __all__ = [
     "MovieOut",
     "MovieSeconds",
     "Particles",
+    "PageOut",
     "PictureOut",
     "Quiet",
     "Reference",
@@ -178,6 +179,10 @@ StudyOut = Annotated[
 FigureOut = Annotated[
     Path | None,
     typer.Option("--figure", metavar="STUDY.png", help="Picture to draw: .png, .pdf, .svg."),
+]
+PageOut = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="STUDY.html", help="Page for the browser, in one file."),
 ]
 MovieOut = Annotated[
     Path | None,

@@ -48,7 +48,7 @@ quantities: Mapping[str, Quantity] = MappingProxyType(
             "function distance", 2, -0.5, ("C", "D"), ("function_constant", "step_constant")
         ),
         "test_function_distance": Quantity(
-            "same, held-out inputs", 2, -0.5, ("C", "D"), ("test_constant", "test_step_constant")
+            "held-out distance", 2, -0.5, ("C", "D"), ("test_constant", "test_step_constant")
         ),
         "risk_gap": Quantity("risk gap", 1, -1.0),
         "risk_fluctuation": Quantity("risk fluctuation", 2),

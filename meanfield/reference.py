@@ -24,8 +24,9 @@ __all__ = ["Reference", "choose_reference", "run_reference"]
 
 _LEAST_PARTICLES = 4096
 _PARTICLES_FACTOR = 16
-# Frames of the run that stands for the limit, and the numbers they may hold in all.
-_MOST_FRAMES, _LEAST_FRAMES, _MOST_NUMBERS = 51, 11, 2**24
+# Frames of the run that stands for the limit: how many are enough to take those of the
+# experiment, how many there are otherwise, and the numbers they may hold in all.
+_LEAST_FRAMES, _FRAMES, _MOST_NUMBERS = 11, 51, 2**24
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def run_reference(
             start,
             solver,
             t_end=float(times[-1]),
-            save_at=_frames(times, len(start) * start.dim),
+            save_at=_frames(experiment, times, len(start) * start.dim),
             seed=solver_seed,
             store=store,
             force=force,
@@ -187,9 +188,14 @@ def _particle_count(wanted: Any, widest: int) -> int:
     return count
 
 
-def _frames(times: Float64Array, numbers: int) -> Float64Array:
-    """The times of a study, and equidistant ones as many as memory allows."""
-    count = int(np.clip(_MOST_NUMBERS // numbers, _LEAST_FRAMES, _MOST_FRAMES))
-    between = np.linspace(0.0, times[-1], count)
-    apart = np.abs(between[:, None] - times).min(axis=1) > 1e-9 * times[-1]
+def _frames(experiment: Experiment, times: Float64Array, numbers: int) -> Float64Array:
+    """The times of a study, and those of the experiment, or equidistant ones, between them."""
+    end = float(times[-1])
+    between = np.asarray(experiment.save_at, dtype=np.float64)
+    between = between[between <= end]
+    if len(between) < _LEAST_FRAMES:
+        between = np.linspace(0.0, end, _FRAMES)
+    most = max(_LEAST_FRAMES, _MOST_NUMBERS // numbers)
+    between = between[:: -(-len(between) // most)]
+    apart = np.abs(between[:, None] - times).min(axis=1) > 1e-9 * end
     return np.sort(np.concatenate([times, between[apart]]))

@@ -31,6 +31,11 @@ def remarks(
     """
     problem, data = experiment.problem, experiment.problem.data
     found = [*notes, *omissions(widths, problem.neuron.dim)]
+    if "sgd" in solver.name:
+        found.append(
+            "gradient descent with a finite step has an error that does not vanish with N, so that "
+            "slopes in N are flatter than those of the flow; several steps separate the two"
+        )
     if solver.name == "online-sgd":
         found.append(
             "networks learn from fresh draws, the reference from the data of the problem, which "

@@ -190,14 +190,26 @@ class Study:
             0.5 * rate.error,
         )
 
-    def predicted(self, name: str) -> Float64Array | None:
-        """Predicted root mean square of a quantity, (W, T); None where there is no prediction."""
+    def predicted(self, name: str, particles: Any = None) -> Float64Array | None:
+        """Predicted root mean square of a quantity; None where there is no prediction.
+
+        Parameters
+        ----------
+        name : str
+        particles : (M,) array, optional
+            Widths; those of the study by default.
+
+        Returns
+        -------
+        (M, T) array or None
+        """
         names = quantities[name].predictions if name in quantities else None
         if names is None or names[0] not in self.predictions:
             return None
         width, step = (self.predictions.get(part, np.zeros_like(self.times)) for part in names)
         length = 0.0 if self.step is None else self.step
-        return np.sqrt(width / np.asarray(self.particles)[:, None] + step * length)
+        widths = np.asarray(self.particles if particles is None else particles, dtype=np.float64)
+        return np.asarray(np.sqrt(width / widths[:, None] + step * length))
 
     @cached_property
     def fluctuation(self) -> CentralLimit | None:

@@ -29,7 +29,7 @@ from meanfield.solvers.sgd import SGD, OnlineSGD
 from meanfield.study import Study
 from oracles import LinearNeuron, QuadraticNeuron, line_data, quadratic_data
 
-WIDTHS = (64, 128, 256, 512, 1024)
+WIDTHS = (16, 64, 256, 1024)
 LINEAR = LinearNeuron(line_data())
 QUADRATIC = QuadraticNeuron(quadratic_data())
 SOLVERS = {"particle-flow": ParticleFlow(), "sgd": SGD(step=0.05)}
@@ -48,12 +48,12 @@ PARABOLA = experiment_of(
 
 @pytest.fixture(scope="module")
 def linear_study():
-    return compare(LINE, WIDTHS, seeds=100)
+    return compare(LINE, WIDTHS, seeds=40)
 
 
 @pytest.fixture(scope="module")
 def quadratic_study():
-    return compare(PARABOLA, WIDTHS, seeds=100)
+    return compare(PARABOLA, WIDTHS, seeds=40)
 
 
 @pytest.fixture(scope="module")
