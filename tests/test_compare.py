@@ -18,7 +18,7 @@ from scipy.stats import gamma
 from meanfield.compare import compare
 from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
-from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.experiment import Experiment
 from meanfield.measures import Gaussian
 from meanfield.neurons import Neuron
@@ -194,7 +194,8 @@ def test_accuracy_is_recorded_for_held_out_labels(tmp_path):
     )
 
 
-def test_progress_goes_to_standard_error(capsys):
+def test_progress_goes_to_standard_error(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     compare(LINE, (4, 8), seeds=2, reference=16, progress=True)
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -216,7 +217,7 @@ def test_progress_goes_to_standard_error(capsys):
         (64, {}, "sequence of widths such as"),
         ((16, 64), {"seeds": 1}, "seeds must be an integer >= 2, got 1"),
         ((16, 64), {"reference": 64}, r"more particles than the widest network \(64\)"),
-        ((16, 64), {"reference": "grid"}, "reference must be an integer >= 1, got 'grid'"),
+        ((16, 64), {"reference": "gird"}, "reference must be 'grid', 'quadrature', 'particles' or"),
         ((16, 64), {"solver": "sdg"}, "unknown solver 'sdg'; did you mean 'sgd'"),
         ((16, 64), {"times": [0.0, 2.0]}, r"within the experiment's \[0, 1\], got 0, 2"),
         ((16, 64), {"times": [0.5, 0.1]}, "times must increase"),
@@ -230,8 +231,9 @@ def test_bad_input_is_answered_by_one_sentence(particles, options, message):
         compare(LINE, particles, **options)
 
 
+@pytest.mark.filterwarnings("ignore:the .* frames of the run are too far apart")
 def test_a_network_that_diverges_is_named():
-    with pytest.raises(DivergenceError, match=r"network with N = 4, seed number 0: .*step"):
+    with pytest.raises(MeanfieldError, match=r"4 of 4 .* network with N = 4, seed number 0: .*step"):
         compare(
             replace(PARABOLA, save_at=np.array([0.0, 100.0])),
             (4, 8),
