@@ -48,8 +48,7 @@ def carry_out(
         If so many networks failed that there is nothing to compare, or a cluster does not
         answer.
     """
-    if isinstance(workers, int):
-        as_count("workers", workers)
+    _check_workers(workers)
     if folder is None and workers == 1:
         limit = plan.limit(plan.run_reference(progress=progress))
         with _progress(plan.tasks, progress) as shown:
@@ -63,6 +62,21 @@ def carry_out(
         place.remove_unfinished()
     lost = {task: problems.get(task.number, "its file is gone") for task, one in found if not one}
     return _study(plan, limit, [one for _, one in found if one is not None], lost)
+
+
+def _check_workers(workers: Any) -> None:
+    if isinstance(workers, int):
+        as_count("workers", workers)
+    elif isinstance(workers, str) and workers != "local" and "://" not in workers:
+        raise InvalidInputError(
+            "the cluster must be 'local' or the address of a Dask scheduler such as "
+            f"tcp://host:8786, got {workers!r}"
+        )
+    elif isinstance(workers, (float, complex, list, tuple, dict)):
+        raise InvalidInputError(
+            "workers must be a number of processes, 'local', an address such as "
+            f"tcp://host:8786, or a client of Dask, got {workers!r}"
+        )
 
 
 def carry_out_task(plan: Plan, number: int, folder: str | Path) -> None:

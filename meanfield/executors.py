@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from meanfield.engines.threads import thread_count
@@ -101,7 +101,7 @@ class _Post(Thread):
         self._folder, self._threads = folder, threads
         self._waiting, self._reports = waiting, reports
         self._process = self._launched()
-        self._closed = False
+        self._closed, self._replacing = False, Lock()
 
     def _launched(self) -> subprocess.Popen[str]:
         """A worker that imports from where this process does."""
@@ -140,16 +140,24 @@ class _Post(Thread):
         if answer:
             return Report(**json.loads(answer))
         status = self._process.wait()
-        if not self._closed:
-            self._process = self._launched()
+        with self._replacing:
+            if not self._closed:
+                self._release()
+                self._process = self._launched()
         ending = f"signal {-status}" if status < 0 else f"status {status}"
         return Report(number, 0.0, f"its process was ended by {ending}, perhaps for lack of memory")
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
-        self._closed = True
-        self._process.kill()
+        with self._replacing:
+            self._closed = True
+            self._process.kill()
         self._process.wait()
+        if self.ident is not None:
+            self.join()
+        self._release()
+
+    def _release(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with suppress(OSError):
@@ -230,7 +238,7 @@ def _local_cluster(distributed: Any, tasks: int) -> Any:
         n_workers=processes,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,
+        dashboard_address=":0",
         env=dict.fromkeys((*_LIBRARIES, "NUMBA_NUM_THREADS"), str(threads)),
     )
 

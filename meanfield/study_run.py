@@ -100,7 +100,8 @@ class StudyRun:
         if failures:
             count = sum(len(one["replicas"]) for one in failures)
             again = "" if complete else "; the same command with --force tries them again"
-            raise Stopped(f"{count} networks failed; {self.path} is made of the others{again}")
+            networks = f"{count} network{'s' if count > 1 else ''}"
+            raise Stopped(f"{networks} failed; {self.path} is made of the others{again}")
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:

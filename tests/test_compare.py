@@ -18,7 +18,7 @@ from scipy.stats import gamma
 from meanfield.compare import compare
 from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
-from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.experiment import Experiment
 from meanfield.measures import Gaussian
 from meanfield.neurons import Neuron
@@ -263,7 +263,8 @@ def test_accuracy_is_recorded_for_held_out_labels(tmp_path):
     )
 
 
-def test_progress_goes_to_standard_error(capsys):
+def test_progress_goes_to_standard_error(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     compare(LINE, (4, 8), seeds=2, reference=16, progress=True)
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -303,7 +304,7 @@ def test_bad_input_is_answered_by_one_sentence(particles, options, message):
 
 
 def test_a_network_that_diverges_is_named():
-    with pytest.raises(DivergenceError, match=r"network with N = 4, seed number 0: .*step"):
+    with pytest.raises(MeanfieldError, match=r"4 of 4 networks failed.* N = 4, seed number 0: .*step"):
         compare(
             replace(PARABOLA, save_at=np.array([0.0, 100.0])),
             (4, 8),
