@@ -159,16 +159,17 @@ def test_networks_start_like_iid_samples_of_the_limit(quadratic_study):
 
 def test_width_and_step_have_the_exact_constants_in_gradient_descent():
     """O7: moments of the mean weight under SGD close; f is at its minimum."""
-    steps, widths = (0.005, 0.02, 0.08), (16, 2048)
-    study = compare(LINE, widths, seeds=40, solver="sgd", steps=steps, times=1.0)
+    steps, widths, variance = (0.005, 0.02, 0.08), (16, 512), 0.04
+    narrow = replace(LINE, initial=Gaussian(1, mean=LINEAR.limit, std=variance**0.5))
+    study = compare(narrow, widths, seeds=40, solver="sgd", steps=steps, times=1.0)
     assert study.samples["function_distance"].shape == (2, 40, 1, 3)
     for number, step in enumerate(steps):
         value, error = study.at_step(number).values("function_distance")
-        exact = [LINEAR.sgd_error(1.0 / count, step, 1.0) for count in widths]
+        exact = [LINEAR.sgd_error(variance / count, step, 1.0) for count in widths]
         assert np.all(np.abs(value[:, 0] - np.sqrt(exact)) < 4 * error[:, 0])
     fitted = study.expansion("function_distance").coefficients
     decay = np.exp(-2.0 * LINEAR.curvature)
-    assert abs(fitted["C"].deviation(LINEAR.curvature * decay)) < 4
+    assert abs(fitted["C"].deviation(variance * LINEAR.curvature * decay)) < 4
     # The slope of the exact mean square in the step, which the prediction has at step 0.
     slope = LINEAR.sgd_error(0.0, 1e-4, 1.0) / 1e-4
     assert abs(fitted["D"].deviation(slope)) < 4
