@@ -154,12 +154,12 @@ def test_networks_start_like_iid_samples_of_the_limit(quadratic_study):
     assert np.all(np.abs(excess[:, 0]) < 4 * error[:, 0])
     # Permutation p-values are uniform: the least of 4 is below 0.002 in 1 of 125 studies.
     p_values = [found.p_value for found in quadratic_study.excesses(index=0)]
-    assert 0.002 < min(p_values)
+    assert min(p_values) > 0.002
 
 
 def test_width_and_step_have_the_exact_constants_in_gradient_descent():
     """O7: moments of the mean weight under SGD close; f is at its minimum."""
-    steps, widths, variance = (0.005, 0.02, 0.08), (16, 512), 0.04
+    steps, widths, variance = (0.0025, 0.02, 0.16), (16, 512), 0.04
     narrow = replace(LINE, initial=Gaussian(1, mean=LINEAR.limit, std=variance**0.5))
     study = compare(narrow, widths, seeds=40, solver="sgd", steps=steps, times=1.0)
     assert study.samples["function_distance"].shape == (2, 40, 1, 3)
@@ -305,7 +305,7 @@ def test_bad_input_is_answered_by_one_sentence(particles, options, message):
 
 
 def test_a_network_that_diverges_is_named():
-    with pytest.raises(MeanfieldError, match=r"4 of 4 networks failed.* N = 4, seed number 0: .*step"):
+    with pytest.raises(MeanfieldError, match=r"4 of 4 networks failed.* N = 4, .*step"):
         compare(
             replace(PARABOLA, save_at=np.array([0.0, 100.0])),
             (4, 8),

@@ -45,9 +45,7 @@ def test_fits_are_unbiased_and_intervals_cover():
         values = np.array([entry.value for entry in fitted])
         assert abs(values.mean() - exact) < 4 * values.std() / np.sqrt(len(values))
         # The scatter of 60 values is known to 9 %; errors of single fits vary.
-        assert np.median([entry.error for entry in fitted]) == pytest.approx(
-            values.std(), rel=0.35
-        )
+        assert np.median([entry.error for entry in fitted]) == pytest.approx(values.std(), rel=0.35)
         covered = np.mean([entry.lower <= exact <= entry.upper for entry in fitted])
         # 60 trials: four standard errors of the fraction are 0.11.
         assert covered > 0.95 - 0.11
