@@ -157,6 +157,14 @@ def test_networks_start_like_iid_samples_of_the_limit(quadratic_study):
     assert min(p_values) > 0.002
 
 
+def sgd_error(variance, step):
+    """E Σ p (f_SGD − f)² at t = 1 from the mean m* and a variance, in batches of one point."""
+    p, x = LINEAR.data.weights, LINEAR.data.inputs[:, 0]
+    count = round(1.0 / step)
+    start = variance * (p @ (1.0 - step * x**2) ** 2) ** count
+    return LINEAR.curvature * (start + LINEAR.sgd_variance(LINEAR.limit, step, 1, count))
+
+
 def test_width_and_step_have_the_exact_constants_in_gradient_descent():
     """O7: moments of the mean weight under SGD close; f is at its minimum."""
     steps, widths, variance = (0.0025, 0.02, 0.16), (16, 512), 0.04
@@ -165,13 +173,13 @@ def test_width_and_step_have_the_exact_constants_in_gradient_descent():
     assert study.samples["function_distance"].shape == (2, 40, 1, 3)
     for number, step in enumerate(steps):
         value, error = study.at_step(number).values("function_distance")
-        exact = [LINEAR.sgd_error(variance / count, step, 1.0) for count in widths]
+        exact = [sgd_error(variance / count, step) for count in widths]
         assert np.all(np.abs(value[:, 0] - np.sqrt(exact)) < 4 * error[:, 0])
     fitted = study.expansion("function_distance").coefficients
     decay = np.exp(-2.0 * LINEAR.curvature)
     assert abs(fitted["C"].deviation(variance * LINEAR.curvature * decay)) < 4
     # The slope of the exact mean square in the step, which the prediction has at step 0.
-    slope = LINEAR.sgd_error(0.0, 1e-4, 1.0) / 1e-4
+    slope = sgd_error(0.0, 1e-4) / 1e-4
     assert abs(fitted["D"].deviation(slope)) < 4
     assert study.predictions["step_constant"][-1] == pytest.approx(slope, rel=0.01)
     for name in ("function_distance", "coupling_distance"):

@@ -50,7 +50,7 @@ def test_batches_divide_the_noise_of_steps_and_epochs_remove_it():
         predict(LINE, SGD(0.01, **options), TIMES)[0]
         for options in ({}, {"batch_size": 4}, {"replacement": False})
     )
-    exact = LINEAR.sgd_error(0.0, 1e-4, 1.0) / 1e-4
+    exact = LINEAR.curvature * LINEAR.sgd_variance(LINEAR.limit, 1e-4, 1, 10_000) / 1e-4
     assert one["step_constant"][-1] == pytest.approx(exact, rel=0.01)
     for name in ("step_constant", "step_coupling_constant", "step_covariance"):
         np.testing.assert_allclose(four[name], one[name] / 4.0)

@@ -6,11 +6,11 @@ import h5py
 import numpy as np
 import pytest
 import xarray
-from studies import made_up, made_up_steps
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.study import Study
 from meanfield.study_table import with_error
+from studies import made_up, made_up_steps
 
 
 @pytest.fixture

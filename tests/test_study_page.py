@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from studies import made_up, made_up_steps
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.study_page import page
+from studies import made_up, made_up_steps
 
 STUDY, STEPS = made_up(), made_up_steps()
 VOID = {"meta", "br", "img"}

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from studies import made_up, made_up_steps
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.plotting.slopes import draw_slopes
 from meanfield.plotting.study import draw, draw_in_time, draw_rate
 from meanfield.plotting.style import BLUE, ORANGE
+from studies import made_up, made_up_steps
 
 
 def test_figure_shows_rates_parameters_time_and_slopes():
