@@ -250,7 +250,13 @@ def _settings(
         },
         "projections": plan.projections,
         "seed": plan.seed,
-        **remarks(plan.experiment, plan.methods[0], plan.widths, [*limit.notes, *notes]),
+        **remarks(
+            plan.experiment,
+            plan.methods[0],
+            reference.solver,
+            plan.widths,
+            [*limit.notes, *notes],
+        ),
         "versions": package_versions(),
     }
     if failures:

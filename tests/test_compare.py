@@ -304,7 +304,9 @@ def test_bad_input_is_answered_by_one_sentence(particles, options, message):
 
 
 def test_a_network_that_diverges_is_named():
-    with pytest.raises(MeanfieldError, match=r"4 of 4 networks failed.* N = 4, seed number 0: .*step"):
+    with pytest.raises(
+        MeanfieldError, match=r"4 of 4 networks failed.* N = 4, seed number 0: .*step"
+    ):
         compare(
             replace(PARABOLA, save_at=np.array([0.0, 100.0])),
             (4, 8),
