@@ -167,7 +167,7 @@ def _do_tasks(
             shown.processes = processes
             reports = on_processes(place.path, _numbers(left), processes, threads)
         else:
-            shown.processes = thread_count() if workers == "local" else 1
+            shown.processes = None
             reports = on_dask(place.path, _numbers(left), workers)
         for report in reports:
             _take(report, problems, shown)
