@@ -202,7 +202,7 @@ def plan_study(
     return Plan(
         experiment=experiment,
         methods=(method,) if steps is None else _with_steps(method, steps),
-        reference=choose_reference(experiment, reference, widths),
+        reference=choose_reference(experiment, reference, widths, method),
         widths=tuple(widths),
         seeds=seeds,
         times=moments,

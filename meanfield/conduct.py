@@ -167,7 +167,7 @@ def _do_tasks(
             shown.processes = processes
             reports = on_processes(place.path, _numbers(left), processes, threads)
         else:
-            shown.processes = thread_count() if workers == "local" else 1
+            shown.processes = None
             reports = on_dask(place.path, _numbers(left), workers)
         for report in reports:
             _take(report, problems, shown)
@@ -250,7 +250,13 @@ def _settings(
         },
         "projections": plan.projections,
         "seed": plan.seed,
-        **remarks(plan.experiment, plan.methods[0], plan.widths, [*limit.notes, *notes]),
+        **remarks(
+            plan.experiment,
+            plan.methods[0],
+            reference.solver,
+            plan.widths,
+            [*limit.notes, *notes],
+        ),
         "versions": package_versions(),
     }
     if failures:

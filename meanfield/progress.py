@@ -133,6 +133,11 @@ class StudyProgress:
     shown : bool
         Whether anything is shown.
 
+    Attributes
+    ----------
+    processes : int or None
+        How many tasks are done at the same time; None if only experience tells.
+
     Examples
     --------
     >>> with StudyProgress({1: 64, 2: 32}, {1: 64, 2: 32}, shown=False) as progress:
@@ -145,7 +150,8 @@ class StudyProgress:
     def __init__(
         self, costs: Mapping[int, int], widths: Mapping[int, int], shown: bool = True
     ) -> None:
-        self.processes = 1
+        self.processes: int | None = 1
+        self._spent = 0.0
         self._left, self._widths = dict(costs), widths
         self._total = sum(costs.values())
         self._speeds: dict[int, float] = {}  # seconds a neuron, by width
@@ -179,6 +185,7 @@ class StudyProgress:
     def finished(self, number: int, seconds: float) -> None:
         """Count a task as done, and show what is left."""
         cost = self._left.pop(number)
+        self._spent += seconds
         if seconds > 0.0:
             self.measured(self._widths[number], cost, seconds)
         done = self._total - sum(self._left.values())
@@ -200,7 +207,9 @@ class StudyProgress:
             width = self._widths[number]
             nearest = min(self._speeds, key=lambda known: abs(math.log(known / width)))
             work += cost * self._speeds[nearest]
-        return work / max(1, min(self.processes, len(self._left)))
+        at_once = self._spent / max(monotonic() - self._started, 1e-9)
+        processes = at_once if self.processes is None else self.processes
+        return work / max(1, min(processes, len(self._left)))
 
     def _line(self, done: int) -> str:
         line = (

@@ -48,7 +48,10 @@ class Reference:
 
 
 def choose_reference(
-    experiment: Experiment, wanted: int | str | None, widths: Sequence[int]
+    experiment: Experiment,
+    wanted: int | str | None,
+    widths: Sequence[int],
+    method: Solver[Any] | None = None,
 ) -> Reference:
     """What stands for the limit of an experiment.
 
@@ -59,10 +62,13 @@ def choose_reference(
         ``"grid"``, ``"quadrature"``, ``"particles"`` or a number of particles. By default a
         grid where there is noise and at most three parameters, otherwise particles:
         Sobol particles of the deterministic flow, or of Langevin dynamics where there is noise.
-        Their number is the power of two that is at least 16 times the largest width, and
-        at least 4096.
+        Networks that learn from fresh data have more of their own kind as the limit: the flow
+        on a finite sample is another one. The number of particles is the power of two that is
+        at least 16 times the largest width, and at least 4096.
     widths : sequence of int
         Widths N of the networks.
+    method : Solver, optional
+        Of the networks.
 
     Raises
     ------
@@ -82,6 +88,8 @@ def choose_reference(
         reason = f"there is noise, and {problem.neuron.dim} parameters fit on a grid"
         return Reference(experiment.solver("grid"), None, reason)
     count = _particle_count(None if wanted == "particles" else wanted, widths[-1])
+    if method is not None and method.name == "online-sgd":
+        return Reference(method, count, "gradient descent on fresh data, from Sobol points")
     solver = _particle_solver(experiment)
     reason = {
         "particle-flow": "the flow without noise, from Sobol points",
@@ -102,6 +110,8 @@ def run_reference(
     progress: bool = False,
 ) -> Trajectory:
     """Run what stands for the limit, with frames at the times and at many in between.
+
+    Where random data leave no path that neurons could follow, there are none in between.
 
     Parameters
     ----------
@@ -137,12 +147,14 @@ def run_reference(
         else:
             count = as_count("particles", particles)
             start = experiment.initial.sample(count, initial_seed, "sobol")
+        random = "sgd" in solver.name
+        frames = times if random else _frames(experiment, times, len(start) * start.dim)
         return simulate(
             problem,
             start,
             solver,
             t_end=float(times[-1]),
-            save_at=_frames(experiment, times, len(start) * start.dim),
+            save_at=frames,
             seed=solver_seed,
             store=store,
             force=force,

@@ -16,7 +16,11 @@ _MOST_WEIGHTS = 512
 
 
 def remarks(
-    experiment: Experiment, solver: Solver[Any], widths: Sequence[int], notes: Sequence[str]
+    experiment: Experiment,
+    solver: Solver[Any],
+    reference: Solver[Any],
+    widths: Sequence[int],
+    notes: Sequence[str],
 ) -> dict[str, Any]:
     """Settings ``parameters`` (names), ``weights`` of the data and ``notes``, as plain values.
 
@@ -25,6 +29,8 @@ def remarks(
     experiment : Experiment
     solver : Solver
         Of the networks.
+    reference : Solver
+        Of the limit.
     widths : sequence of int
     notes : sequence of str
         Further ones.
@@ -36,7 +42,12 @@ def remarks(
             "gradient descent with a finite step has an error that does not vanish with N, so that "
             "slopes in N are flatter than those of the flow; several steps separate the two"
         )
-    if solver.name == "online-sgd":
+    if "sgd" in reference.name:
+        found.append(
+            "the reference is trained on random data of its own, which no neuron can follow: there "
+            "is no coupling distance"
+        )
+    elif solver.name == "online-sgd":
         found.append(
             "networks learn from fresh draws, the reference from the data of the problem, which "
             "are a sample of the same law: distances contain the error of that sample"

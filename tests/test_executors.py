@@ -188,6 +188,17 @@ def test_what_is_left_is_estimated_from_the_nearest_width():
         assert progress.seconds_left == 0.0
 
 
+def test_experience_tells_how_many_workers_a_cluster_has(monkeypatch):
+    clock = iter([0.0, 0.0, 10.0, 10.0])
+    monkeypatch.setattr("meanfield.progress.monotonic", lambda: next(clock))
+    tasks = range(1, 13)
+    with StudyProgress(dict.fromkeys(tasks, 5), dict.fromkeys(tasks, 5), shown=False) as progress:
+        progress.processes = None
+        for number in range(1, 5):
+            progress.finished(number, seconds=10.0)  # four tasks of 10 s within 10 s
+        assert progress.seconds_left == 20.0
+
+
 def test_a_log_gets_a_line_a_minute(monkeypatch, capsys):
     clock = iter(np.arange(0.0, 1000.0, 40.0))
     monkeypatch.setattr("meanfield.progress.monotonic", lambda: next(clock))
