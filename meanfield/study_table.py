@@ -55,7 +55,7 @@ def constants(study: Study, index: int = -1) -> list[tuple[str, str]]:
     for name, quantity in study.quantities.items():
         if quantity.symbols is None or not study.sample(name)[:, :, index].any():
             continue
-        if study.steps is None and study.particles[0] >= _SMALL and not study.predictions:
+        if study.steps is None and not _has_expansion(study):
             continue
         symbols = dict(zip("CD", quantity.symbols, strict=True))
         predicted = dict(zip("CD", quantity.predictions or (), strict=False))
@@ -69,6 +69,12 @@ def constants(study: Study, index: int = -1) -> list[tuple[str, str]]:
             symbol = symbols.get(letter, quantity.symbols[0] + "₂")
             found.append((f"{symbol} of the squared {quantity.title}", text))
     return found
+
+
+def _has_expansion(study: Study) -> bool:
+    """Whether C/N + C₂/N² says more than the slope: of three widths or more, some of them small."""
+    small = bool(study.particles[0] < _SMALL)
+    return len(study.particles) > 2 and (small or bool(study.predictions))
 
 
 def _outputs(study: Study, index: int) -> str:
