@@ -74,7 +74,8 @@ def predict(
         found = fluctuations(problem, nodes, times, inputs=inputs)
         half = fluctuations(problem, ParticleMeasure(nodes.positions[: _NODES // 2]), times)
     except MeanfieldError as error:
-        return {}, [f"there are no predicted constants: {error}"]
+        reason = str(error).partition(";")[0]
+        return {}, [f"there are no predicted constants: {reason}"]
     predictions = {
         "function_constant": found.function_constant,
         "coupling_constant": found.coupling_constant,
