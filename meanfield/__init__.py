@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         MeanfieldError,
     )
     from meanfield.experiment import Experiment
+    from meanfield.fluctuations import Fluctuations, fluctuations
     from meanfield.gibbs import Gibbs, gibbs
     from meanfield.grids import GridMeasure
     from meanfield.losses import Loss
@@ -64,6 +65,7 @@ _HOMES = {
     "DivergenceError": "meanfield.errors",
     "Experiment": "meanfield.experiment",
     "FileError": "meanfield.errors",
+    "Fluctuations": "meanfield.fluctuations",
     "Gaussian": "meanfield.measures",
     "Gibbs": "meanfield.gibbs",
     "GridMeasure": "meanfield.grids",
@@ -86,6 +88,7 @@ _HOMES = {
     "animate": "meanfield.plotting",
     "compare": "meanfield.compare",
     "decay_rate": "meanfield.relaxation",
+    "fluctuations": "meanfield.fluctuations",
     "gibbs": "meanfield.gibbs",
     "open": "meanfield.trajectory",
     "plot": "meanfield.plotting",
@@ -112,6 +115,7 @@ __all__ = [
     "DivergenceError",
     "Experiment",
     "FileError",
+    "Fluctuations",
     "Gaussian",
     "Gibbs",
     "GridMeasure",
@@ -138,6 +142,7 @@ __all__ = [
     "decay_rate",
     "distances",
     "distributions",
+    "fluctuations",
     "gibbs",
     "losses",
     "observers",

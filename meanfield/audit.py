@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from itertools import combinations
 from typing import Any
@@ -132,6 +132,7 @@ def audit(
     solvers: Sequence[str] = SOLVERS,
     particles: int | None = None,
     seed: int = 0,
+    announce: Callable[[str], None] | None = None,
 ) -> Audit:
     """Run all solvers that apply on one problem, each also at half its resolution.
 
@@ -149,6 +150,8 @@ def audit(
     particles : int, optional
         Neurons of particle methods, at least 4.
     seed : int
+    announce : function of a str, optional
+        Called with the name of each solver before it is run.
 
     Returns
     -------
@@ -167,6 +170,8 @@ def audit(
     answers: dict[str, Answer] = {}
     refusals: dict[str, str] = {}
     for name in solvers:
+        if announce is not None:
+            announce(name)
         try:
             answers[name] = _answer(prepared, name, seed)
         except InvalidInputError as error:
@@ -213,6 +218,8 @@ def _answer(experiment: Experiment, name: str, seed: int) -> Answer:
     solver = experiment.solver(name)
     if solver.name == "online-sgd":
         raise InvalidInputError("it learns fresh data of the law, the others the sample at hand")
+    if getattr(solver, "reaction", 0.0) > 0.0:
+        raise InvalidInputError("its masses are born and die, which is another flow")
     begun = time.perf_counter()
     run = _last(experiment, name, seed, None)
     seconds = time.perf_counter() - begun

@@ -26,7 +26,7 @@ def require_cells(problem: AnyProblem) -> None:
     if neuron.dim > MOST_AXES:
         raise InvalidInputError(
             f"a grid covers at most {MOST_AXES} parameters, the neuron has {neuron.dim} "
-            f"({', '.join(_shortened(neuron.parameter_names))}); use particles or quadrature"
+            f"({', '.join(_shortened(neuron.parameter_names))}); use particle-flow or quadrature"
         )
     if not isinstance(problem, Problem):
         raise InvalidInputError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from meanfield.bounds import bounds_of
 from meanfield.datasets import Dataset
-from meanfield.directions import extremal_sums, largest_norm
+from meanfield.directions import MOST_POINTS, extremal_sums, largest_norm
 from meanfield.duality import conjugate_risk, gibbs_law, relative_entropy
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
@@ -178,12 +178,12 @@ def _sums(problem: Learning, covector: Float64Array) -> Float64Array:
     """Extremal Σ_j u_j σ(x_j·e) over directions e, for σ of degree 1."""
     neuron, inputs = problem.neuron, _extended(problem)
     below, above = -neuron.activation([-1.0])[0], neuron.activation([1.0])[0]
-    if not _all_directions(neuron):
+    if not _all_directions(problem):
         raise InvalidInputError(
             _UNAVAILABLE + f"for {neuron.activation.name} neurons it needs the largest sum over "
-            f"all directions of the {inputs.shape[1]} inner parameters, which is found for 1 "
-            "input with bias or 2 inputs without; a smooth bounded activation with a fixed "
-            "outer weight has a bound in up to 3"
+            f"all directions of the {inputs.shape[1]} inner parameters (weights and bias), which "
+            f"is found for up to 2, and for 3 on at most {MOST_POINTS} points; a smooth bounded "
+            "activation with a fixed outer weight has a bound in up to 3"
         )
     return extremal_sums(inputs, covector, (float(below), float(above)))
 
@@ -198,7 +198,7 @@ def _bounded_gap(problem: Learning, measure: Measure, outputs: Float64Array) -> 
     """
     _require_ridge(problem)
     covector = problem.covector(outputs)
-    if problem.neuron.activation.homogeneity == 1.0 and _all_directions(problem.neuron):
+    if problem.neuron.activation.homogeneity == 1.0 and _all_directions(problem):
         depth = max(0.0, -float(_sums(problem, covector).min()))
         return _mean_potential(problem, measure, covector) + depth**2 / (2.0 * problem.ridge.inner)
     landscape = _landscape(problem, covector)
@@ -228,9 +228,12 @@ def _require_ridge(problem: Learning) -> None:
         )
 
 
-def _all_directions(neuron: Neuron) -> bool:
+def _all_directions(problem: Learning) -> bool:
     """Whether sums over data are known for all directions of the inner weights."""
-    return neuron.activation.name == "linear" or neuron.inputs + neuron.bias <= 2
+    neuron = problem.neuron
+    inner = neuron.inputs + neuron.bias
+    few = inner <= 2 or (inner == 3 and len(problem.data) <= MOST_POINTS)
+    return few or neuron.activation.name == "linear"
 
 
 def _landscape(problem: Learning, covector: Float64Array) -> Landscape:

@@ -16,6 +16,7 @@ from meanfield.errors import FileError, InvalidInputError, MeanfieldError
 from meanfield.launcher import launched_rank, rank_count
 from meanfield.options import (
     CheckedParticles,
+    CheckedSolvers,
     Cluster,
     DataFile,
     End,
@@ -266,6 +267,7 @@ def compare(
 @app.command(cls=WorkingVerb)
 def check(
     source: Source,
+    solvers: CheckedSolvers = None,
     particles: CheckedParticles = None,
     t_end: End = None,
     seed: Seed = 0,
@@ -287,14 +289,19 @@ def check(
 
     For example:
     $ meanfield check gibbs-1d --t-end 10
+    $ meanfield check digits --solvers particle-flow,sgd --t-end 1
     """
-    from meanfield.source import named_experiment
+    from meanfield.source import named_experiment, read_solvers
 
     experiment = named_experiment(source, settings, {"t_end": t_end}).build()
-    from meanfield.audit import audit
+    from meanfield.audit import SOLVERS, audit
 
+    names = SOLVERS if solvers is None else read_solvers(solvers, experiment)
     with running(None):
-        found = audit(experiment, particles=particles, seed=seed)
+        found = audit(
+            experiment, solvers=names, particles=particles, seed=seed,
+            announce=None if quiet else _say_solver,
+        )  # fmt: skip
     if not quiet:
         from meanfield import report
 
@@ -469,6 +476,10 @@ def _say(message: str, status: int = 0) -> int:
     """Print one line on standard error."""
     print(f"meanfield: {' '.join(message.split())}", file=sys.stderr, flush=True)
     return status
+
+
+def _say_solver(name: str) -> None:
+    _say(f"running {name}, then at half its resolution")
 
 
 def _say_warning(

@@ -189,6 +189,11 @@ def plan_study(
     as_count("projections", projections)
     moments = _study_times(experiment, times)
     method = experiment.solver(solver) if solver is None or isinstance(solver, str) else solver
+    if getattr(method, "changes_masses", False):
+        raise InvalidInputError(
+            f"networks of finite width have neurons of equal mass, which the solver {method.name} "
+            "changes; compare takes particles, sgd or langevin"
+        )
     if hasattr(method, "place"):
         raise InvalidInputError(
             f"networks of finite width consist of neurons, which the solver {method.name} does not "

@@ -16,7 +16,7 @@ from meanfield.typing import Float64Array
 
 __all__ = ["Coefficient", "Expansion", "fit_width_and_step", "fit_widths"]
 
-_SWEEPS = 12
+_SWEEPS = 10
 # Fitted values are kept above this share of the observed ones, so that weights stay finite.
 _LEAST_SHARE = 1e-3
 
@@ -189,10 +189,12 @@ def _fit(
 ) -> Expansion:
     """Coefficients of a design (W, E, q), and their scatter over seeds of samples (W, S, E)."""
     as_count("resamples", resamples, least=1000)
+    if not samples.any():
+        return Expansion(dict.fromkeys(names, Coefficient(0.0, 0.0, 0.0, 0.0)))
     terms = design.reshape(-1, len(names))
     values = _coefficients(terms, samples.mean(axis=1).reshape(1, -1))[0]
     count = samples.shape[1]
-    if count < LEAST_SEEDS or not samples.any():
+    if count < LEAST_SEEDS:
         return Expansion(
             {
                 name: Coefficient(float(value), math.nan, math.nan, math.nan)
@@ -205,15 +207,20 @@ def _fit(
     )
     means = np.einsum("bws,wse->bwe", drawn, samples) / count
     scattered = _coefficients(terms, means.reshape(resamples, -1))
-    inflation = math.sqrt(count / (count - 1))
     return Expansion(
         {
             name: Coefficient(
-                float(value), inflation * float(column.std()), *expanded_percentiles(column, count)
+                float(value), _spread(column, count), *expanded_percentiles(column, count)
             )
             for name, value, column in zip(names, values, scattered.T, strict=True)
         }
     )
+
+
+def _spread(values: Float64Array, count: int) -> float:
+    """Standard deviation of resampled values, from quantiles: few resamples are far off."""
+    lower, upper = np.quantile(values, [0.1587, 0.8413])
+    return math.sqrt(count / (count - 1)) * 0.5 * float(upper - lower)
 
 
 def _coefficients(terms: Float64Array, means: Float64Array) -> Float64Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meanfield.typing import Float64Array
+from meanfield.typing import Float64Array, IntArray
 
 __all__ = ["cubic", "cubic_error", "difference_slopes", "thinned_miss"]
 
@@ -113,7 +113,7 @@ def difference_slopes(times: Float64Array, values: Float64Array) -> Float64Array
     return slopes
 
 
-def _derivative_weights(points: Float64Array, own: Float64Array) -> Float64Array:
+def _derivative_weights(points: Float64Array, own: IntArray) -> Float64Array:
     """Weights (F, w) that give the derivative at number `own` of each row of points (F, w)."""
     rows, width = np.arange(len(points)), points.shape[1]
     here = points[rows, own]

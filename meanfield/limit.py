@@ -151,7 +151,7 @@ def find_limit(
 def _mean_field(run: Trajectory) -> tuple[MeanField | None, tuple[str, ...]]:
     """The mean field of the reference, if neurons can be carried along it, and its warnings."""
     if _is_random(run):
-        return None, ("neurons are not carried along the reference, because it is a random one",)
+        return None, ()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         field = MeanField(run)

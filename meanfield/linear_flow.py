@@ -118,7 +118,8 @@ class LinearFlow:
     def pushes(self, changes: Float64Array) -> Float64Array:
         """S δf: how the covector of the data changes with the outputs, (n k, r)."""
         points, count = self.outputs.shape
-        return np.asarray((self.curvature @ changes.reshape(points, count, -1)).reshape(changes.shape))
+        shaped = changes.reshape(points, count, changes.shape[1])
+        return np.asarray((self.curvature @ shaped).reshape(changes.shape))
 
     def gradient_noise(self, weights: Float64Array) -> Float64Array:
         """N (M p, n) with N Nᵀ the covariance of the velocity from one drawn data point.

@@ -26,6 +26,7 @@ _NEGLIGIBLE = 1e-5
 # Length of a step, in units of the fastest rate of the linearised flow: Runge and Kutta's
 # steps are then wrong by 1e-6, Simpson's rule by 5e-5, for the fastest directions.
 _RESOLUTION = 0.15
+_MOST_STEPS = 200_000
 # Numbers that may be held at a time: 4 GB.
 _MOST_NUMBERS = 2**29
 
@@ -68,7 +69,9 @@ class LinearResponse:
     fastest: Float64Array
 
     @classmethod
-    def start(cls, problem: Problem, positions: Float64Array, masses: Float64Array) -> LinearResponse:
+    def start(
+        cls, problem: Problem, positions: Float64Array, masses: Float64Array
+    ) -> LinearResponse:
         """Response at time 0: nothing has moved.
 
         Raises
@@ -124,22 +127,30 @@ class LinearResponse:
         ------
         DivergenceError
             If nodes or their changes leave the finite numbers.
+        InvalidInputError
+            If the flow is too stiff for explicit steps.
         """
-        response = self
+        response, rounds = self, 8 if self.time == 0.0 else 2
         while response.time < time:
-            rate, fastest = response.flow.fastest(response.fastest, 8 if self.time == 0.0 else 2)
+            rate, fastest = response.flow.fastest(response.fastest, rounds)
+            if not np.isfinite(rate):
+                raise DivergenceError(
+                    f"the linearised flow left the finite numbers at t = {response.time:.6g}; "
+                    "try a smaller step, or a start nearer to 0",
+                    self.time,
+                )
             left = time - response.time
             longest = min(left, step or np.inf, _RESOLUTION / rate if rate > 0.0 else np.inf)
-            pairs = max(1, int(np.ceil(left / (2.0 * longest) - 1e-9)))
+            if left > _MOST_STEPS * longest:
+                raise InvalidInputError(
+                    f"the flow's fastest rate, {rate:.3g}, asks for {left / longest:.0f} steps to "
+                    f"t = {time:g}, more than {_MOST_STEPS}; take shorter times or smaller inputs"
+                )
+            pairs = int(np.ceil(left / (2.0 * longest) - 1e-9))
             response = replace(response, fastest=fastest)._pair(left / (2 * pairs))
             if pairs == 1:
                 response = replace(response, time=time)
-            if not np.isfinite(response.influence).all():
-                raise DivergenceError(
-                    f"the linearised flow left the finite numbers before t = {response.time:.6g}; "
-                    "try a smaller step",
-                    self.time,
-                )
+            rounds = 2
         return response
 
     def _pair(self, step: float) -> LinearResponse:

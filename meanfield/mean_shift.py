@@ -20,7 +20,7 @@ __all__ = ["covariances_of", "curved_outputs", "curved_rates"]
 
 def covariances_of(influence: Float64Array, dim: int) -> Float64Array:
     """N times the covariance of each node at width N, (M, p, p), from Y (M p, r)."""
-    moved = influence.reshape(-1, dim, influence.shape[1])
+    moved = influence.reshape(len(influence) // dim, dim, influence.shape[1])
     result = np.empty((len(moved), dim, dim))
     for first in range(dim):
         for second in range(first + 1):
@@ -53,7 +53,7 @@ def curved_outputs(
     covariances : (M, p, p) array
         Of the nodes.
     """
-    moved = influence.reshape(len(masses), -1, basis.shape[1])
+    moved = influence.reshape(*covariances.shape[:2], basis.shape[1])
     own = np.einsum("ipb,ib->ip", moved, np.sqrt(masses)[:, None] * basis)
     mixed, squared = _spreads(jets, covariances)
     bent = mixed * jets.slopes[:, :, None]
@@ -88,7 +88,7 @@ def curved_rates(
     jets, (nodes, dim) = flow.jets, flow.velocity.shape
     points, count = flow.outputs.shape
     columns = problem.neuron.outer_columns
-    shaped = modes.reshape(points, count, -1)
+    shaped = modes.reshape(points, count, modes.shape[1])
     joint = (influence @ flow.pushes(modes).T).reshape(nodes, dim, points, count)
     joint_inner = np.einsum("jq,iqjc->ijc", jets.points, joint[:, columns:])
     mixed, squared = _spreads(jets, covariances)

@@ -16,6 +16,7 @@ from meanfield.wording import rule_in_words
 __all__ = [
     "CheckedParticles",
     "Cluster",
+    "CheckedSolvers",
     "DataFile",
     "End",
     "Example",
@@ -125,6 +126,10 @@ CheckedParticles = Annotated[
         help="Number of neurons of the solvers that move them, >= 4; grid and quadrature "
         "choose their cells and nodes.",
     ),
+]
+CheckedSolvers = Annotated[
+    str | None,
+    typer.Option("--solvers", metavar="NAME,…", help="Solvers to run; all that apply by default."),
 ]
 RunOut = Annotated[
     Path | None,

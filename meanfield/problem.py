@@ -205,7 +205,8 @@ class Problem:
                                              with midpoint sums
         temperature 0, Φ of degree 2 (relu,  F(μ) + R*(s u), s u the best multiple of u for
         linear; square with a fixed outer    which no neuron gains; min F is over all
-        weight), any ridge                   probability measures
+        weight), any ridge                   probability measures; relu with 1 or 2 inner
+                                             parameters, or 3 on at most 400 points
         temperature 0, other Φ with bounds   ∫Ψ_μ dμ − min Ψ_μ, min Ψ_μ bounded from below by
         on σ' and σ'', a ridge on all        branch and bound; min F is over all probability
         parameters, at most 3 inner ones     measures

@@ -79,7 +79,9 @@ def scenario_page(console: Console, scenario: Any) -> None:
     console.print(table)
     first, *others = scenario().build().solvers
     console.print()
-    rows(console, [("solvers", ", ".join([f"{first} (default)", *others]))])
+    any_other = f"where they apply, with their defaults: meanfield check {scenario.name}"
+    listed = ", ".join([f"{first} (default)", *others])
+    rows(console, [("solvers", listed), ("and others", any_other)])
 
 
 def rows(console: Console, lines: Iterable[tuple[str, str]]) -> None:

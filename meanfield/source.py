@@ -8,10 +8,17 @@ from typing import Any
 
 from meanfield.assignments import configured_scenario, parse_text, read_assignments
 from meanfield.configuration import ExperimentFile
-from meanfield.errors import InvalidInputError
-from meanfield.experiment import scenarios
+from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.experiment import ALIASES, Experiment, scenarios
+from meanfield.solver import solvers
 
-__all__ = ["named_experiment", "read_reference", "read_steps", "read_widths"]
+__all__ = [
+    "named_experiment",
+    "read_reference",
+    "read_solvers",
+    "read_steps",
+    "read_widths",
+]
 
 
 def named_experiment(
@@ -54,6 +61,28 @@ def named_experiment(
     if source not in scenarios and Path(source).is_file():
         raise InvalidInputError(f"{source} is no TOML file: its name must end in .toml")
     return configured_scenario(scenarios[source], assignments)
+
+
+def read_solvers(text: str, experiment: Experiment) -> list[str]:
+    """Names of solvers from a text such as ``grid,langevin``.
+
+    Raises
+    ------
+    InvalidInputError
+        If a solver is unknown, or one comes twice.
+
+    Examples
+    --------
+    >>> read_solvers("quadrature, sgd", scenarios["relu-1d"]().build())
+    ['quadrature', 'sgd']
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in {*solvers, *ALIASES, *experiment.solvers}:
+            raise unknown_name("solver", name, {*solvers, *experiment.solvers})
+    if len(set(names)) < len(names):
+        raise InvalidInputError(f"--solvers takes different solvers, got {text!r}")
+    return names
 
 
 def read_widths(text: str) -> list[int]:

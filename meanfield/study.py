@@ -133,22 +133,33 @@ class Study:
 
     # -- rates and constants ---------------------------------------------------------------
 
-    @cached_property
+    @property
     def rates(self) -> dict[str, Rate]:
         """Fitted rate of each quantity at the last time."""
         return self.rates_at(-1)
 
+    @cached_property
+    def _rates(self) -> dict[int, dict[str, Rate]]:
+        return {}
+
+    @cached_property
+    def _expansions(self) -> dict[tuple[str, int], Expansion]:
+        return {}
+
     def rates_at(self, index: int) -> dict[str, Rate]:
         """Fitted rate of each quantity at time number `index`."""
-        return {
-            name: fit_rate(
-                self.particles,
-                self.sample(name)[:, :, index],
-                power=quantity.power,
-                expected=quantity.expected,
-            )
-            for name, quantity in self.quantities.items()
-        }
+        frame = range(len(self.times))[index]
+        if frame not in self._rates:
+            self._rates[frame] = {
+                name: fit_rate(
+                    self.particles,
+                    self.sample(name)[:, :, frame],
+                    power=quantity.power,
+                    expected=quantity.expected,
+                )
+                for name, quantity in self.quantities.items()
+            }
+        return self._rates[frame]
 
     def expansion(self, name: str, index: int = -1) -> Expansion:
         """Mean square of a quantity as constants: C/N + D s with several steps, else C/N + C₂/N².
@@ -160,10 +171,15 @@ class Study:
         index : int
             Number of the time.
         """
-        if self.steps is None:
-            return fit_widths(self.particles, self.sample(name)[:, :, index] ** 2)
-        squares = self.samples[name][:, :, index] ** 2
-        return fit_width_and_step(self.particles, self.steps, squares)
+        key = name, range(len(self.times))[index]
+        if key not in self._expansions:
+            squares = self.samples[name][:, :, index] ** 2
+            self._expansions[key] = (
+                fit_widths(self.particles, squares)
+                if self.steps is None
+                else fit_width_and_step(self.particles, self.steps, squares)
+            )
+        return self._expansions[key]
 
     def step_rate(self, name: str, index: int = -1) -> Rate:
         """Rate in the step of SGD at the largest width, without the share of the width.

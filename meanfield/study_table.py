@@ -34,7 +34,7 @@ def heading(study: Study) -> str:
 
 def table(study: Study, index: int = -1) -> str:
     """Tables of the widths, rates, constants and notes at time number `index`."""
-    rates = study.rates if index == -1 else study.rates_at(index)
+    rates = study.rates_at(index)
     width = max(len(quantities[name].title) for name in rates)
     parts = [_outputs(study, index), _parameters(study, index)]
     parts.append(

@@ -61,7 +61,9 @@ class Gibbs1D(Scenario):
     frames: int = parameter(61, "number of saved times", count(2))
     points: int = parameter(6, "number n of data points", count(1))
     ridge: float = parameter(0.05, "strength of λ/2 |θ|²", number("positive"))
-    temperature: float = parameter(0.1, "temperature τ", number("positive"))
+    temperature: float = parameter(
+        0.1, "temperature τ; 0 is the flow without noise", number("nonnegative")
+    )
     init_std: float = parameter(1.0, "standard deviation of w and b", number("positive"))
     step: float = parameter(0.02, "mean-field time of one step of langevin", number("positive"))
 

@@ -13,7 +13,16 @@ from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.experiment import Experiment
 from meanfield.typing import Float64Array
 
-__all__ = ["Scenario", "choice", "count", "frame_times", "number", "parameter", "within"]
+__all__ = [
+    "Scenario",
+    "choice",
+    "count",
+    "early_times",
+    "frame_times",
+    "number",
+    "parameter",
+    "within",
+]
 
 #: Takes the name and value of a parameter; returns the value as stored, or raises.
 Check = Callable[[str, Any], Any]
@@ -128,6 +137,19 @@ class Scenario:
 
 def _type_name(annotation: Any) -> str:
     return str(getattr(annotation, "__name__", annotation))
+
+
+def early_times(t_end: float, frames: int) -> Float64Array:
+    """Return 0 and frames − 1 geometrically spaced times from t_end / 1000 to t_end.
+
+    Examples
+    --------
+    >>> early_times(2.0, 3)
+    array([0.   , 0.002, 2.   ])
+    """
+    later = np.geomspace(1e-3 * t_end, t_end, frames - 1)
+    later[-1] = t_end
+    return np.concatenate([[0.0], later])
 
 
 def frame_times(t_end: float, frames: int, power: float = 1.0) -> Float64Array:

@@ -13,7 +13,7 @@ from meanfield.experiment import Experiment
 from meanfield.measures import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
-from meanfield.scenarios.scenario import Scenario, count, number, parameter, within
+from meanfield.scenarios.scenario import Scenario, count, early_times, number, parameter, within
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import OnlineSGD
 
@@ -90,14 +90,12 @@ class TwoGaussians(Scenario):
         neuron = Neuron(self.dim, activation=activation, outer="fixed", bias=False)
         online = OnlineSGD(self.step, law, self.batch_size)
         flow = ParticleFlow(rtol=1e-3, atol=1e-4)
-        later = np.geomspace(1e-3 * self.t_end, self.t_end, self.frames - 1)
-        later[-1] = self.t_end
         return Experiment(
             name=self.name,
             problem=Problem(neuron, law.dataset(self.points, self.data_seed)),
             initial=Gaussian(neuron.dim, std=self.init_std / np.sqrt(self.dim)),
             particles=self.particles,
-            save_at=np.concatenate([[0.0], later]),
+            save_at=early_times(self.t_end, self.frames),
             solvers={online.name: online, flow.name: flow},
             summary=self.summary,
         )

@@ -13,7 +13,15 @@ from meanfield.experiment import Experiment
 from meanfield.measures import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.reductions import radial
-from meanfield.scenarios.scenario import Scenario, choice, count, number, parameter, within
+from meanfield.scenarios.scenario import (
+    Scenario,
+    choice,
+    count,
+    early_times,
+    number,
+    parameter,
+    within,
+)
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.quadrature_flow import QuadratureFlow
 
@@ -90,14 +98,12 @@ class TwoGaussiansRadial(Scenario):
         else:
             flow = ParticleFlow(method="heun", step=0.01)
             nodes = QuadratureFlow(rtol=1e-3, atol=1e-3)
-        later = np.geomspace(1e-3 * self.t_end, self.t_end, self.frames - 1)
-        later[-1] = self.t_end
         return Experiment(
             name=self.name,
             problem=reduction.problem,
             initial=reduction.law(Gaussian(self.dim, std=self.init_std / np.sqrt(self.dim))),
             particles=self.particles,
-            save_at=np.concatenate([[0.0], later]),
+            save_at=early_times(self.t_end, self.frames),
             solvers={flow.name: flow, nodes.name: nodes},
             sampling="sobol",
             summary=self.summary,

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from meanfield.checks import as_number
-from meanfield.errors import DivergenceError, InvalidInputError, unknown_name
+from meanfield.errors import InvalidInputError
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
 from meanfield.solver import settings_to_dict
-from meanfield.solvers.tableaus import Tableau, tableaus
-from meanfield.stages import combine
+from meanfield.solvers.particle_flow import FlowState, ParticleFlow
 from meanfield.typing import Array, Float64Array, FloatArray
 
-__all__ = ["BirthDeath", "BirthDeathState"]
-
-_METHODS = ("euler", "heun", "rk4")
+__all__ = ["BirthDeath"]
 
 
-@dataclass(frozen=True, eq=False)
-class BirthDeathState:
-    """Particles after a number of steps.
-
-    Attributes
-    ----------
-    positions : (N, p) array
-    logarithms : (N,) array
-        log m_i of the masses, whose sum is 1; −∞ for a particle without mass.
-    steps : int
-        Number of steps made.
-    """
-
-    positions: FloatArray
-    logarithms: Float64Array
-    steps: int
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BirthDeath:
     """Wasserstein–Fisher–Rao gradient flow of the energy: mass moves, and is born and dies.
 
@@ -54,26 +33,30 @@ class BirthDeath:
 
     Parameters
     ----------
-    step : float
-        Step in mean-field time.
     transport : float
         α ≥ 0, the rate of motion.
     reaction : float
         β ≥ 0, the rate of birth and death; with 0 it is the flow of `ParticleFlow`.
-    method : {"rk4", "heun", "euler"}
-        Runge–Kutta method; at a time between two steps a shorter one is taken and dropped.
+    method : {"dopri5", "euler", "heun", "rk4"}
+        As for `ParticleFlow`, of which each particle has log m_i as one more coordinate.
+    rtol, atol : float, optional
+        Tolerances of the adaptive method, by default those of `ParticleFlow`.
+    step : float, optional
+        Step of the methods of fixed step in mean-field time; they require it.
 
     Raises
     ------
     InvalidInputError
-        For a step that is not positive, negative rates or an unknown method.
+        For negative rates, or what `ParticleFlow` raises.
 
     Notes
     -----
-    The mean in the second equation is a constant of the particles, which the sum 1 of the
-    masses determines: logarithms obey d log m_i/dt = −β Ψ(θ_i), and are normalised whenever
-    masses are needed. So masses are positive and sum to 1 at every stage. Masses as
-    logarithms never get lost: a particle may recover from a mass that no number holds.
+    What is followed is log(m_i / m_i(0)), and masses are normalised whenever they are
+    needed: they are positive and sum to 1 at every stage, and a particle may recover from
+    a mass that no number holds.
+
+    Masses of finitely many particles come to lie on a few of them. A few heavy neurons with
+    large weights are stiff: prefer the adaptive method.
 
     References
     ----------
@@ -86,27 +69,45 @@ class BirthDeath:
     >>> import meanfield as mf
     >>> problem = mf.Problem(mf.Neuron(1, outer="fixed", bias=False), mf.Dataset([[1.0]], [0.5]))
     >>> start = mf.ParticleMeasure([[-1.0], [1.0]])
-    >>> run = mf.simulate(problem, start, BirthDeath(step=0.1, transport=0.0), t_end=20.0)
+    >>> run = mf.simulate(problem, start, BirthDeath(transport=0.0), t_end=20.0)
     >>> run.measures[0].weights.tolist(), run.measures[-1].weights.round(3).tolist()
     ([0.5, 0.5], [0.172, 0.828])
     """
 
-    step: float
     transport: float = 1.0
     reaction: float = 1.0
-    method: str = "rk4"
+    method: str = "dopri5"
+    rtol: float | None = None
+    atol: float | None = None
+    step: float | None = None
     name: ClassVar[str] = "birth-death"
     changes_masses: ClassVar[bool] = True
-    state_type: ClassVar[type[BirthDeathState]] = BirthDeathState
+    state_type: ClassVar[type[FlowState]] = FlowState
 
     def __post_init__(self) -> None:
-        as_number("step", self.step, "positive")
         as_number("transport", self.transport, "nonnegative")
         as_number("reaction", self.reaction, "nonnegative")
-        if self.method not in _METHODS:
-            raise unknown_name("method", self.method, _METHODS)
+        ParticleFlow(self.method, self.rtol, self.atol, self.step)
 
-    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> BirthDeathState:
+    def resolved(self, problem: AnyProblem, measure: Measure) -> BirthDeath:
+        """The same with the tolerances that the adaptive method takes on this problem."""
+        flow = ParticleFlow(self.method, self.rtol, self.atol, self.step)
+        flow = flow.resolved(problem, measure)
+        return replace(self, rtol=flow.rtol, atol=flow.atol)
+
+    def could_be(self, other: Any) -> bool:
+        """Whether `other` is this solver, or what its open settings have become."""
+        if not isinstance(other, BirthDeath):
+            return False
+        mine = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return all(value in (None, getattr(other, name)) for name, value in mine.items())
+
+    def flow(self, problem: AnyProblem) -> ParticleFlow:
+        """How particles, with their logarithms, are moved."""
+        flow = ParticleFlow(self.method, self.rtol, self.atol, self.step)
+        return ParticleFlow(self.method, *flow.tolerances(problem), self.step)
+
+    def start(self, problem: AnyProblem, measure: Measure, seed: int) -> FlowState:
         """State at time 0; the seed is not used, as nothing is random.
 
         Raises
@@ -121,93 +122,71 @@ class BirthDeath:
                 "have; use the solver grid with its setting reaction"
             )
         particles = measure.to_particles()
-        with np.errstate(divide="ignore"):
-            logarithms = np.log(particles.weights)
-        return BirthDeathState(particles.positions.copy(), logarithms, steps=0)
+        extended: Any = np.pad(particles.positions, ((0, 0), (0, 1)))
+        start = ParticleMeasure.trusted(extended, particles.weights)
+        return self.flow(problem).start(self._reweighted(problem), start, seed)
 
     def advance(
-        self, problem: AnyProblem, state: BirthDeathState, t: float
-    ) -> tuple[BirthDeathState, ParticleMeasure]:
-        """State after the last step that ends at or before `t`, and the measure at `t`.
+        self, problem: AnyProblem, state: FlowState, t: float
+    ) -> tuple[FlowState, ParticleMeasure]:
+        """State whose last step contains `t`, and the measure at `t` by interpolation.
 
         Raises
         ------
         DivergenceError
-            If particles or masses leave the finite numbers.
+            If particles leave the finite numbers.
         """
-        target = int(np.floor(t / self.step * (1.0 + 1e-12) + 1e-9))
-        while state.steps < target:
-            state = self._step(problem, state, self.step)
-        rest = t - state.steps * self.step
-        shown = self._step(problem, state, rest) if rest > 1e-9 * self.step else state
-        return state, ParticleMeasure.trusted(shown.positions.copy(), _masses(shown.logarithms))
-
-    def _step(self, problem: AnyProblem, state: BirthDeathState, length: float) -> BirthDeathState:
-        tableau: Tableau = tableaus[self.method]
-        velocities = np.empty((tableau.stages, *state.positions.shape), state.positions.dtype)
-        growths = np.empty((tableau.stages, len(state.logarithms)))
-        positions, logarithms = state.positions, state.logarithms
-        with np.errstate(over="ignore", invalid="ignore"):
-            for stage, row in enumerate(tableau.coupling):
-                if stage > 0:
-                    positions, logarithms = self._moved(
-                        state, length, row[:stage], velocities, growths
-                    )
-                masses = _masses(logarithms)
-                growths[stage] = -_potentials(problem, positions, masses, velocities[stage])
-            positions, logarithms = self._moved(state, length, tableau.weights, velocities, growths)
-            logarithms = _normalised(logarithms)
-        if not np.isfinite(positions).all() or np.isnan(logarithms).any():
-            raise DivergenceError(
-                f"the flow left the finite numbers at t = {state.steps * self.step:.6g}; try a "
-                f"smaller step (it is {self.step:g})",
-                state.steps * self.step,
-            )
-        return BirthDeathState(positions, logarithms, state.steps + 1)
-
-    def _moved(
-        self,
-        state: BirthDeathState,
-        length: float,
-        coefficients: Float64Array,
-        velocities: Array,
-        growths: Float64Array,
-    ) -> tuple[FloatArray, Float64Array]:
-        """Positions and logarithms moved by Σ_i coefficients_i times what stages found."""
-        positions = combine(
-            state.positions,
-            self.transport * length,
-            coefficients,
-            velocities,
-            np.empty_like(state.positions),
-        )
-        growth = coefficients @ growths[: len(coefficients)]
-        return positions, state.logarithms + self.reaction * length * growth
+        state, shown = self.flow(problem).advance(self._reweighted(problem), state, t)
+        positions, masses = _split(shown.positions, shown.weights)
+        return state, ParticleMeasure.trusted(positions, masses)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary with the name and every setting."""
         return settings_to_dict(self)
 
+    def _reweighted(self, problem: AnyProblem) -> Any:
+        return _Reweighted(problem, self.transport, self.reaction)
+
+
+class _Reweighted:
+    """A problem of which each particle has log(m / m(0)) as its last coordinate."""
+
+    def __init__(self, problem: AnyProblem, transport: float, reaction: float) -> None:
+        self._problem = problem
+        self._transport, self._reaction = transport, reaction
+        self.neuron = problem.neuron
+        self.temperature = problem.temperature
+
+    def outputs_at(self, extended: FloatArray, masses: Float64Array) -> Float64Array:
+        """Outputs of extended particles (N, p + 1) with initial masses (N,)."""
+        return self._problem.outputs_at(*_split(extended, masses))
+
+    def velocity_at(
+        self, extended: FloatArray, masses: Float64Array, out: FloatArray
+    ) -> tuple[FloatArray, Float64Array]:
+        """Velocities (N, p + 1), written into `out`, and outputs."""
+        positions, now = _split(extended, masses)
+        velocity, outputs = self._problem.velocity_at(positions, now)
+        potential = _potentials(self._problem, positions, now, outputs)
+        out[:, :-1] = self._transport * velocity
+        out[:, -1] = self._reaction * (now @ potential - potential)
+        return out, outputs
+
+
+def _split(extended: Array, masses: Float64Array) -> tuple[FloatArray, Float64Array]:
+    """Positions (N, p) and masses (N,) of extended particles; the masses sum to 1."""
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(masses) + extended[:, -1]
+    weights = np.exp(logarithms - logarithms.max())
+    return np.ascontiguousarray(extended[:, :-1]), np.asarray(weights / weights.sum())
+
 
 def _potentials(
-    problem: AnyProblem, positions: FloatArray, masses: Float64Array, velocities: FloatArray
+    problem: AnyProblem, positions: FloatArray, masses: Float64Array, outputs: Float64Array
 ) -> Float64Array:
-    """Ψ at the particles (N,), up to a constant; their velocities −∇Ψ are written."""
-    _, outputs = problem.velocity_at(positions, masses, out=velocities)
+    """Ψ at the particles of a measure with these outputs, (N,)."""
     if isinstance(problem, Problem):
         return problem.potential_at(positions, problem.covector(outputs))
     if not np.isfinite(positions).all():
         return np.full(len(positions), np.nan)
     return problem.potential(ParticleMeasure.trusted(positions, masses), positions)
-
-
-def _normalised(logarithms: Float64Array) -> Float64Array:
-    """Logarithms of masses with sum 1."""
-    shifted = logarithms - logarithms.max()
-    return np.asarray(shifted - np.log(np.exp(shifted).sum()))
-
-
-def _masses(logarithms: Float64Array) -> Float64Array:
-    """Masses with sum 1."""
-    masses = np.exp(logarithms - logarithms.max())
-    return np.asarray(masses / masses.sum())

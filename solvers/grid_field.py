@@ -9,7 +9,7 @@ import numpy as np
 
 from meanfield.cells import Cells
 from meanfield.grids import GridMeasure
-from meanfield.kernels.finite_volume import entropy
+from meanfield.kernels.finite_volume import entropy, write_rates
 from meanfield.problem import Problem
 from meanfield.typing import Float64Array
 
@@ -116,6 +116,26 @@ class GridField:
         """Size of the answer of outputs to their change over that of the change."""
         size = self.size(change)
         return self.size(answer) / size if size > _ROUNDING * self.scale(outputs) else 0.0
+
+    def write_rates(
+        self, potential: Float64Array, up: Float64Array, down: Float64Array
+    ) -> Float64Array:
+        """Write the rates of jumps up and down each axis, as those of Scharfetter and Gummel.
+
+        Parameters
+        ----------
+        potential : array over the cells
+        up, down : (p, …) arrays over the cells
+
+        Returns
+        -------
+        array over the cells
+            Rate at which each cell is left.
+        """
+        for axis, spacing in enumerate(self.spacing):
+            rates = (self.along(part[axis], axis) for part in (up, down))
+            write_rates(self.along(potential, axis), self.temperature, float(spacing), *rates)
+        return np.asarray(up.sum(axis=0) + down.sum(axis=0))
 
     def along(self, array: Float64Array, axis: int) -> Float64Array:
         """View (before, n, after) of an array over the cells, flat or not."""

@@ -47,6 +47,9 @@ _AUTO = "auto"
 # Largest change of Ψ/τ over a cell up to which Scharfetter and Gummel are of second order,
 # and the share of the mass that may lie where it is larger.
 _PECLET, _ASIDE = 2.0, 1e-2
+# Jumps between cells per unit of time from which on implicit steps are the faster ones,
+# by a factor of about 10 at 10⁵.
+_STIFF = 5e4
 # Mass in the outer layers of cells from which on the wall disturbs the flow.
 _WALL = 1e-6
 
@@ -66,8 +69,9 @@ class GridFlow:
     ``scharfetter-gummel``   noise, where Ψ/τ changes by at most 2 over a cell; its
                              stationary measure is exact on the grid
     ``strang``               weaker noise
-    ``implicit``             long times; of first order in time
-    ``auto``                 one of the first three, chosen for the initial measure
+    ``implicit``             long times, and noise that crosses cells within 10⁻⁵ of a unit of
+                             time; of first order in time
+    ``auto``                 one of these, chosen for the initial measure
     =======================  ==============================================================
 
     Parameters
@@ -82,6 +86,7 @@ class GridFlow:
     reaction : float
         Rate β ≥ 0 of birth and death: with β > 0 it is the Wasserstein–Fisher–Rao flow
         ∂_t μ = ∇·(μ ∇Ψ) + τ Δμ − β μ (Ψ + τ log μ − ∫ (Ψ + τ log μ) dμ), of the same energy.
+        It may bring up mass beyond the box of `place`, which is that of the flow without.
 
     Raises
     ------
@@ -157,8 +162,9 @@ class GridFlow:
         if problem.temperature == 0.0:
             return replace(self, scheme="muscl")
         field = GridField(sound, grid)
-        steep = _peclet(field, np.array(grid.density)) > _PECLET
-        chosen = replace(self, scheme="strang" if steep else "scharfetter-gummel")
+        density = np.array(grid.density)
+        noisy = "implicit" if _jumps(field, density) > _STIFF else "scharfetter-gummel"
+        chosen = replace(self, scheme="strang" if _peclet(field, density) > _PECLET else noisy)
         chosen._keep(problem, grid, field)
         return chosen
 
@@ -174,6 +180,11 @@ class GridFlow:
         ------
         InvalidInputError
             If the measure is not on a grid, or the scheme does not apply.
+
+        Warns
+        -----
+        UserWarning
+            If the scheme scharfetter-gummel needs very many steps.
         """
         _, grid = _checked(problem, measure)
         if self.scheme == _AUTO:
@@ -183,7 +194,11 @@ class GridFlow:
                 f"the scheme muscl has no noise, but the temperature is {problem.temperature:g}; "
                 "use scharfetter-gummel, strang, implicit or auto"
             )
-        return self._steps(problem, grid).start(grid)
+        steps = self._steps(problem, grid)
+        state = steps.start(grid)
+        if self.scheme == "scharfetter-gummel":
+            _warn_of_jumps(_jumps(steps.field, state.density))
+        return state
 
     def advance(
         self, problem: AnyProblem, state: GridState, t: float
@@ -264,6 +279,21 @@ def _peclet(field: GridField, density: Float64Array) -> float:
         inside = np.minimum(mass[:, 1:], mass[:, :-1]) >= least
         result = max(result, float(np.abs(np.diff(steps, axis=1))[inside].max(initial=0.0)))
     return result / field.temperature
+
+
+def _jumps(field: GridField, density: Float64Array) -> float:
+    """Jumps per unit of time from the fastest cell, products with a matrix in a unit."""
+    return 1.0 / ScharfetterGummel(field).first_step(field.outputs(density))
+
+
+def _warn_of_jumps(rate: float) -> None:
+    if rate > _STIFF:
+        warnings.warn(
+            f"the scheme scharfetter-gummel makes {rate:.1e} jumps between cells, {rate / 1e3:.0e} "
+            "steps, per unit of time here; use implicit or auto, or wider cells",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _warn_of_walls(problem: AnyProblem, measure: GridMeasure, t: float) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from meanfield.kernels.finite_volume import solve_lines, write_rates
+from meanfield.kernels.finite_volume import solve_lines
 from meanfield.problem import Problem
 from meanfield.solvers.grid_field import Attempt, GridField
 from meanfield.typing import Float64Array
@@ -76,11 +76,7 @@ class Implicit:
 
     def _prepare(self, potential: Float64Array) -> float:
         """Take the rates of a potential, and return the fastest at which a cell is left."""
-        field, leave = self.field, np.zeros(self.field.shape)
-        for axis, spacing in enumerate(field.spacing):
-            up, down = (field.along(part[axis], axis) for part in (self._up, self._down))
-            write_rates(field.along(potential, axis), field.temperature, float(spacing), up, down)
-            leave += self._up[axis] + self._down[axis]
+        leave = self.field.write_rates(potential, self._up, self._down)
         return max(float(leave.max()), _SLOWEST)
 
     def _slope(self, density: Float64Array) -> Float64Array:

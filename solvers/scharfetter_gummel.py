@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from meanfield.engines.threads import sweep
-from meanfield.kernels.finite_volume import stir, write_rates
+from meanfield.kernels.finite_volume import stir
 from meanfield.solvers.grid_field import Attempt, GridField
 from meanfield.typing import Float64Array
 
@@ -71,11 +71,8 @@ class ScharfetterGummel:
 
     def _prepare(self, potential: Float64Array) -> float:
         """Make the chain of a potential, and return the rate of its jumps."""
-        field, inside = self.field, self._inside
-        for axis, spacing in enumerate(field.spacing):
-            up, down = (field.along(part[axis, inside], axis) for part in (self._up, self._down))
-            write_rates(field.along(potential, axis), field.temperature, float(spacing), up, down)
-        leave = self._up[:, inside].sum(axis=0) + self._down[:, inside].sum(axis=0)
+        inside = self._inside
+        leave = self.field.write_rates(potential, self._up[:, inside], self._down[:, inside])
         rate = max(float(leave.max()) * _SLACK, _SLOWEST)
         self._up /= rate
         self._down /= rate

@@ -18,9 +18,11 @@ __all__ = ["carried"]
 _TABLEAU = tableaus["dopri5"]
 _NODES = _TABLEAU.coupling.sum(axis=1)
 # Halvings of an interval between frames: more are refused, or not made at kinks.
-_MOST, _MOST_KINKED = 12, 6
+_MOST, _MOST_KINKED = 12, 3
+# Tolerances, relative and absolute, below which kinks only cost time.
+_KINKED = 1e-4, 1e-6
 # Numbers of a block of neurons, whose stages stay small.
-_BLOCK = 2**20
+_BLOCK = 2**18
 
 
 def carried(
@@ -48,13 +50,14 @@ def carried(
     positions = measure.positions
     path = np.empty((len(times), *positions.shape), positions.dtype)
     size = max(1, _BLOCK // measure.dim)
+    needed = int(np.searchsorted(field.times, times.max()))
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     with single_threaded_blas(), quiet:
         for first in range(0, len(positions), size):
             block = slice(first, first + size)
             travellers = _Travellers(field, positions[block], rtol, atol)
             path[times == field.times[0], block] = positions[block]
-            for left in range(len(field.times) - 1):
+            for left in range(needed):
                 travellers.cross(left, times, path[:, block])
     return tuple(ParticleMeasure.trusted(where, measure.weights) for where in path)
 
@@ -63,9 +66,11 @@ class _Travellers:
     """Neurons at a frame, their velocities, and the steps that each has found to suit it."""
 
     def __init__(self, field: MeanField, positions: FloatArray, rtol: float, atol: float) -> None:
-        self._field, self._rtol, self._atol = field, rtol, atol
+        self._field = field
         self._kinked = bool(field.problem.neuron.activation.kinks)
         self._most = _MOST_KINKED if self._kinked else _MOST
+        least = _KINKED if self._kinked else (0.0, 0.0)
+        self._rtol, self._atol = max(rtol, least[0]), max(atol, least[1])
         self._positions = positions.copy()
         covector = field.covector(float(field.times[0]))
         self._velocities = field.problem.velocity_under(self._positions, covector)

@@ -86,6 +86,13 @@ class Case:
         np.testing.assert_array_equal(outputs, passed)
         return Sums(outputs, gradients, engine.potentials(self.positions, self.covector))
 
+    def pulled(self, engine, chosen=slice(None)):
+        """Gradients under the covector, of some of the particles without the others."""
+        positions = np.ascontiguousarray(self.positions[chosen])
+        gradients = np.full(positions.shape, np.nan, self.dtype)
+        engine.gradients(positions, self.covector, gradients)
+        return gradients
+
     @property
     def arrays(self):
         return self.neuron, self.positions, self.masses, self.inputs, self.covector

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.integrate import solve_ivp
+from scipy.linalg import sqrtm
 from scipy.optimize import brentq
+from scipy.special import gamma, hyp1f1
+from scipy.stats import chi2, norm
 
 from meanfield.datasets import Dataset
 from meanfield.neurons import Neuron
@@ -55,24 +58,26 @@ class LinearNeuron:
         mean_0 = float(weights @ start[:, 0])
         return start + self.mean(mean_0, t) - mean_0
 
-    def sgd_error(self, variance: float, step: float, t: float) -> float:
-        """E Σ p_j (f_SGD − f)² at time t, batches of one point, from the mean m* and a variance.
+    def width_constants(self, variance: float, t: float) -> tuple[float, float]:
+        """C and K: outputs of N neurons vary as (m_0^N − m_0) x e^{−At}, the mean of iid ones."""
+        decay = float(np.exp(-self.curvature * t))
+        return variance * self.curvature * decay**2, variance * (1.0 - decay) ** 2
 
-        With e = m − m* and r = y − x m*, one step is e ← (1 − s x²) e + s x r with E x r = 0, so
-        that moments of e close; f stays at its minimum.
-        """
-        p, x, y = self.data.weights, self.data.inputs[:, 0], self.data.targets[:, 0]
-        r = y - x * self.limit
-        factor = 1.0 - step * x**2
-        first, second = 0.0, variance
-        for _ in range(round(t / step)):
-            second = (
-                (p @ factor**2) * second
-                + 2.0 * step * (p @ (factor * x * r)) * first
-                + step**2 * (p @ (x * r) ** 2)
+    def sgd_variance(self, mean_0: float, step: float, batch_size: int, steps: int) -> float:
+        """Variance of the mean after SGD steps m ← (1 − ε ā) m + ε b̄, of batch means of x², xy."""
+        x, y, p = self.data.inputs[:, 0], self.data.targets[:, 0], self.data.weights
+        both = np.stack([x**2, x * y])
+        (a, b), spread = both @ p, (both - (both @ p)[:, None]) * p
+        (aa, ab), (_, bb) = spread @ (both - (both @ p)[:, None]).T / batch_size
+        mean, square = mean_0, mean_0**2
+        for _ in range(steps):
+            square = (
+                ((1.0 - step * a) ** 2 + step**2 * aa) * square
+                + 2.0 * step * ((1.0 - step * a) * b - step * ab) * mean
+                + step**2 * (b**2 + bb)
             )
-            first *= p @ factor
-        return float(self.curvature * second)
+            mean = (1.0 - step * a) * mean + step * b
+        return float(square - mean**2)
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,35 @@ class QuadraticNeuron:
     def positions(self, start: Float64Array, weights: Float64Array, t: float) -> Float64Array:
         moment = float(weights @ start[:, 0] ** 2)
         return np.asarray(start * np.sqrt(self.second_moment(moment, t) / moment))
+
+    def width_law(self, width: int, t: float) -> tuple[float, float, float]:
+        """Mean and variance of S_t and E D_N² of N neurons from N(0, 1): S_0 is χ²_N/N.
+
+        The trapezoidal rule in S_0, of a smooth density that vanishes at the ends.
+        """
+        moments = 1.0 + np.sqrt(2.0 / width) * np.linspace(-12.0, 16.0, 8001)
+        moments = moments[moments > 0.0]
+        weights = chi2.pdf(width * moments, width)
+        weights /= weights.sum()
+        ends = np.array([self.second_moment(moment, t) for moment in moments])
+        mean = weights @ ends
+        apart = np.sqrt(ends / moments) - np.sqrt(self.second_moment(1.0, t))
+        return (
+            float(mean),
+            float(weights @ (ends - mean) ** 2),
+            float(weights @ (moments * apart**2)),
+        )
+
+    def width_constants(self, t: float) -> tuple[float, float, float]:
+        """N Var S_t, N E D_N² and N E(S_t − limit) of iid N(0, 1) neurons, for N → ∞.
+
+        S_t = S* S_0/d with d = S_0 (1 − e) + S* e, e = e^{−4 B₂ t}, and N Var S_0 = 2.
+        """
+        e, best = float(np.exp(-4.0 * self.drive * t)), self.limit
+        d = 1.0 - e + best * e
+        slope, bend = best**2 * e / d**2, -2.0 * (1.0 - e) * best**2 * e / d**3
+        stretch = -0.5 * (1.0 - e) * np.sqrt(best) * d**-1.5
+        return 2.0 * slope**2, float(2.0 * stretch**2), bend
 
 
 @dataclass(frozen=True)
@@ -251,3 +285,64 @@ class ScalarGibbs:
         entropy = -mean_potential / self.temperature - log_partition
         energy = 0.5 * (m - self.target) ** 2 + 0.5 * self.ridge * (law @ x**2)
         return m, law @ x, law @ x**2, energy + self.temperature * entropy
+
+
+@dataclass(frozen=True)
+class TwoGaussians:
+    """N(0, A) and N(m, B): distances in closed form.
+
+    W₂² = |m|² + tr(A + B − 2 (A^½ B A^½)^½) (Dowson, Landau 1982). The mean of
+    k_h(X, Y) = exp(−|X − Y|²/2h²) is h^d det(S)^{−½} exp(−½ mᵀ S^{−1} m), S = h² I + A + B.
+    For S = s² I, E|X − Y| is s √2 Γ((d+1)/2)/Γ(d/2) ₁F₁(−½; d/2; −|m|²/2s²).
+    """
+
+    mean: Float64Array
+    first: Float64Array
+    second: Float64Array
+
+    def sample(self, particles: int, seed: int) -> tuple[Float64Array, Float64Array]:
+        rng = np.random.default_rng(seed)
+        zero = np.zeros(len(self.mean))
+        return (
+            rng.multivariate_normal(zero, self.first, particles, method="cholesky"),
+            rng.multivariate_normal(self.mean, self.second, particles, method="cholesky"),
+        )
+
+    @property
+    def wasserstein(self) -> float:
+        root = np.real(sqrtm(self.first))
+        cross = np.real(sqrtm(root @ self.second @ root))
+        bures = np.trace(self.first + self.second - 2.0 * cross)
+        return float(np.sqrt(self.mean @ self.mean + bures))
+
+    def squared_discrepancy(self, h: float) -> float:
+        def mean_kernel(m: Float64Array, covariance: Float64Array) -> float:
+            s = h**2 * np.eye(len(m)) + covariance
+            return float(
+                h ** len(m) * np.exp(-0.5 * m @ np.linalg.solve(s, m)) / np.sqrt(np.linalg.det(s))
+            )
+
+        zero = np.zeros_like(self.mean)
+        own = mean_kernel(zero, 2.0 * self.first) + mean_kernel(zero, 2.0 * self.second)
+        return own - 2.0 * mean_kernel(self.mean, self.first + self.second)
+
+    @property
+    def squared_energy(self) -> float:
+        def mean_distance(m: Float64Array, variance: float) -> float:
+            d = len(m)
+            scale = np.sqrt(2.0 * variance) * gamma((d + 1) / 2) / gamma(d / 2)
+            return float(scale * hyp1f1(-0.5, d / 2, -(m @ m) / (2.0 * variance)))
+
+        a, b, zero = self.first[0, 0], self.second[0, 0], np.zeros_like(self.mean)
+        own = mean_distance(zero, 2.0 * a) + mean_distance(zero, 2.0 * b)
+        return 2.0 * mean_distance(self.mean, a + b) - own
+
+
+def wasserstein_to_normal(points: Float64Array) -> float:
+    """W₂ of N equal atoms on the line to N(0, 1), whose quantile function is q.
+
+    Σ_i ∫ (x_i − q(u))² du over u in ((i−1)/N, i/N), with ∫ q = φ(q_{i−1}) − φ(q_i).
+    """
+    x = np.sort(points)
+    heights = norm.pdf(norm.ppf(np.arange(len(x) + 1) / len(x)))
+    return float(np.sqrt(np.mean(x**2) + 1.0 + 2.0 * x @ np.diff(heights)))

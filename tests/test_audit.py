@@ -122,6 +122,14 @@ def test_the_verb_prints_tables_and_fails_if_solvers_differ(monkeypatch, capsys)
     assert run(["check", "line"]) == 0
     printed = capsys.readouterr().out
     assert printed.count("agree") == 10 and "quadrature, grid" in printed
+    assert run(["check", "line", "--solvers", "quadrature,particles"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.count("agree") == 1
+    assert "meanfield: running particles, then at half its resolution\n" in printed.err
+    assert run(["check", "line", "--solvers", "quadrature,partcles"]) == 2
+    assert "unknown solver 'partcles'; did you mean 'particle-flow'" in capsys.readouterr().err
+    assert run(["check", "line", "--solvers", "sgd,sgd"]) == 2
+    assert "--solvers takes different solvers, got 'sgd,sgd'" in capsys.readouterr().err
     built(HalfSpeed("rk4", step=0.05))
     assert run(["check", "line"]) == 1
     printed = capsys.readouterr()

@@ -105,7 +105,7 @@ def test_outputs_of_a_fine_grid_are_those_of_the_law():
             problem_of(Neuron(3)),
             (4,),
             r"a grid covers at most 3 parameters, the neuron has 5 \(a_0, w_0, w_1, w_2, b\); "
-            "use particles or quadrature",
+            "use particle-flow or quadrature",
         ),
         (problem_of(Neuron(1)), (4, 4), "the measure has 2 parameters, but the neuron has 3"),
         (

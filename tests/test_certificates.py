@@ -45,17 +45,37 @@ def solve(neuron, loss="squared", ridge=0.2, scale=1.0, seed=0):
 
 def homogeneous_minimiser(problem, covector):
     """A neuron with ⟨u, Φ⟩ + V = 0 for a multiple of u for which none has less."""
-    angles = np.linspace(0.0, 2.0 * np.pi, 400_001)
-    inner = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    trained = problem.neuron.outer == "trained"
-    if trained:
-        inner = np.vstack([np.hstack([np.full((len(inner), 1), a), inner]) for a in (1.0, -1.0)])
-    confinement = problem.confinement(inner)
-    sums = problem.potential_at(inner, covector) - confinement
+    neuron = problem.neuron
+    if neuron.inputs + neuron.bias == 3:
+        neurons = least_on_sphere(problem, covector)
+    else:
+        angles = np.linspace(0.0, 2.0 * np.pi, 400_001)
+        neurons = with_outer(neuron, np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    confinement = problem.confinement(neurons)
+    sums = problem.potential_at(neurons, covector) - confinement
     if not sums.min() < 0.0:
         sums, covector = -sums, -covector
     least = int(np.argmin(sums))
-    return 0.8 * inner[least], covector * (-confinement[least] / sums[least])
+    return 0.8 * neurons[least], covector * (-confinement[least] / sums[least])
+
+
+def with_outer(neuron, inner):
+    """Neurons with these inner parameters, and both signs of a trained outer weight."""
+    if neuron.outer == "fixed":
+        return inner
+    return np.vstack([np.hstack([np.full((len(inner), 1), a), inner]) for a in (1.0, -1.0)])
+
+
+def least_on_sphere(problem, covector):
+    """Neurons near the best of random ones, from ever smaller neighbourhoods of it."""
+    rng, best = np.random.default_rng(0), np.array([1.0, 0.0, 0.0])
+    for width in np.geomspace(1.0, 1e-9, 60):
+        inner = np.vstack([best, best + width * rng.standard_normal((2000, 3))])
+        inner /= np.linalg.norm(inner, axis=1, keepdims=True)
+        neurons = with_outer(problem.neuron, inner)
+        sums = problem.potential_at(neurons, covector) - problem.confinement(neurons)
+        best = neurons[np.argmin(sums), 1:]
+    return neurons
 
 
 def minimiser(problem, covector):
@@ -96,6 +116,8 @@ def test_at_a_positive_temperature_the_gap_bounds_40_random_measures(loss, rng):
 NOISELESS = {
     "relu with bias": partial(solve, mf.Neuron(1, activation="relu")),
     "leaky relu of two inputs": partial(solve, mf.Neuron(2, activation="leaky_relu", bias=False)),
+    "relu of two inputs with bias": partial(solve, mf.Neuron(2, activation="relu")),
+    "leaky relu of three inputs": partial(solve, mf.Neuron(3, activation="leaky_relu", bias=False)),
     "relu, scale": partial(solve, mf.Neuron(1, activation="relu"), scale=3.0),
     "relu, huber": partial(solve, mf.Neuron(1, activation="relu"), huber(50.0)),
     "square": partial(solve, mf.Neuron(1, activation="square", outer="fixed")),
@@ -165,9 +187,9 @@ def test_masses_of_a_grid_are_certified_without_noise():
     assert problem.optimality_gap(grid) == pytest.approx(problem.optimality_gap(particles))
 
 
-def refused(neuron, match, **settings):
-    x = np.ones((2, neuron.inputs))
-    problem = mf.Problem(neuron, mf.Dataset(x, [0.0, 1.0]), **settings)
+def refused(neuron, match, points=2, **settings):
+    x = np.ones((points, neuron.inputs))
+    problem = mf.Problem(neuron, mf.Dataset(x, np.arange(points)), **settings)
     measure = mf.ParticleMeasure.gaussian(3, neuron.dim, seed=0)
     with pytest.raises(InvalidInputError, match=match):
         problem.optimality_gap(measure)
@@ -178,7 +200,8 @@ def test_where_no_bound_is_known_the_reason_is_given():
     refused(mf.Neuron(1, **fixed), "particles is infinite; use the solver grid", temperature=0.1)
     refused(mf.Neuron(1, **fixed), "not available: without a ridge")
     refused(mf.Neuron(4, **fixed), "at most 3 inner parameters, the neuron has 5", ridge=0.1)
-    refused(mf.Neuron(2, activation="relu"), "all directions of the 3 inner", ridge=0.1)
+    refused(mf.Neuron(3, activation="relu"), "directions of the 4 inner parameters", ridge=0.1)
+    refused(mf.Neuron(2, activation="relu"), "for 3 on at most 400 points", 401, ridge=0.1)
     refused(mf.Neuron(1, activation="square"), "no bounds of the derivatives of square", ridge=0.1)
 
 

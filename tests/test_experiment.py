@@ -18,6 +18,7 @@ from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.solver import default_solver, settings_to_dict, solvers
+from meanfield.solvers.birth_death import BirthDeath
 from meanfield.solvers.langevin import Langevin, LangevinState
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import SGD, OnlineSGD
@@ -78,6 +79,7 @@ def with_rest(monkeypatch):
         ({"particle-flow": FLOW}, "langevin", Langevin(0.002)),
         ({"particle-flow": FLOW, "langevin": Langevin(0.5)}, "langevin", Langevin(0.5)),
         ({"particles": FLOW}, "particles", FLOW),
+        ({"particle-flow": FLOW}, "birth-death", BirthDeath()),
     ],
 )  # fmt: skip
 def test_a_name_means_the_experiments_solver_or_one_with_defaults(known, name, expected):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import meanfield as mf
+from meanfield import stages
+from meanfield.engines import direct, threads
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.solvers import SGD, GridFlow, Langevin, ParticleFlow, QuadratureFlow
@@ -103,15 +105,33 @@ def test_adaptive_steps_meet_their_tolerance(run, field):
         assert np.abs(found - exact).max() < 30 * rtol
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_neuron_has_the_same_path_in_any_company(field, dtype, rng):
-    positions = 3.0 * rng.standard_normal((300, 4)).astype(dtype)
+@pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-10), ("float32", 1e-5)])
+def test_a_neuron_has_the_same_path_in_any_company(dtype, rtol, rng):
+    """Steep and flat neurons need steps of different lengths; some fail where others do not."""
+    field = mf.MeanField(recorded(tanh_problem(), weighted_start(4), frames=7))
+    positions = (rng.exponential(3.0, (300, 1)) * rng.standard_normal((300, 4))).astype(dtype)
     times = [0.4, 0.41, 2.0]
-    path = field.transport(positions, times)
+    path = field.transport(positions, times, rtol=rtol)
     assert path.dtype == dtype
     chosen = rng.choice(300, 37, replace=False)
-    np.testing.assert_array_equal(path[:, chosen], field.transport(positions[chosen], times))
-    np.testing.assert_array_equal(path[:, :1], field.transport(positions[:1], times))
+    few = field.transport(positions[chosen], times, rtol=rtol)
+    np.testing.assert_array_equal(path[:, chosen], few)
+    for one in np.argsort(-np.abs(positions).max(axis=1))[:20]:
+        alone = field.transport(positions[[one]], times[:2], rtol=rtol)
+        np.testing.assert_array_equal(path[:2, [one]], alone)
+
+
+def test_any_number_of_threads_gives_the_same_paths(field, monkeypatch):
+    positions, paths = weighted_start(4, 600, seed=3).positions, []
+    monkeypatch.setattr(direct, "_PAIRS", 1)
+    monkeypatch.setattr(stages, "_LEAST", 64)
+    for count in (1, 2, 4):
+        monkeypatch.setattr(threads, "thread_count", lambda count=count: count)
+        threads._pool.cache_clear()
+        paths.append(field.transport(positions, [1.0]))
+    threads._pool.cache_clear()
+    np.testing.assert_array_equal(paths[0], paths[1])
+    np.testing.assert_array_equal(paths[0], paths[2])
 
 
 def test_asking_more_often_changes_nothing(field):
@@ -196,7 +216,7 @@ def test_frames_of_nodes_have_exact_derivatives():
 
 
 def test_neurons_with_kinks_take_bounded_steps():
-    """First order along paths: a step of 1/64 of an interval, times jumps of the velocity."""
+    """First order along paths: a step of 1/8 of an interval, 6e-3, times jumps below 1/2."""
     x = np.linspace(-1.0, 1.0, 10)
     problem = mf.Problem(mf.Neuron(1, activation="relu"), mf.Dataset(x, np.abs(x)))
     start = mf.ParticleMeasure.gaussian(100, 3, seed=0)
@@ -204,8 +224,8 @@ def test_neurons_with_kinks_take_bounded_steps():
     run = recorded(problem, start, 21, 1.0, heun)
     path = mf.MeanField(run).transport(start.positions)
     errors = np.abs(path[-1] - run.measures[-1].positions)
-    assert errors.max() < 1e-3
-    assert np.sqrt(np.mean(errors**2)) < 1e-4
+    assert errors.max() < 3e-3
+    assert np.sqrt(np.mean(errors**2)) < 3e-4
 
 
 def test_a_run_that_failed_counts_as_far_as_it_came(tmp_path):

@@ -157,7 +157,10 @@ def scale_time(axes: Axes, times: Float64Array) -> None:
         if start > 0.0:
             axes.set_xscale("log")
         else:
-            axes.set_xscale("symlog", linthresh=float(positive[0]), linscale=0.3)
+            first = float(positive[0])
+            # A tenth of the axis below the first time keeps its label apart from the 0.
+            room = max(0.3, 0.11 * float(np.log10(end / first)))
+            axes.set_xscale("symlog", linthresh=first, linscale=room)
     if end > start:
         axes.set_xlim(start, end)
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from meanfield.plotting.slopes import draw_slopes
 from meanfield.plotting.style import BLUE, INK, ORANGE, QUIET, axes_or_new, new_figure, theme
 from meanfield.quantities import statistics
+from meanfield.rates import power_mean, standard_error
 from meanfield.typing import Float64Array
 
 if TYPE_CHECKING:
@@ -149,9 +150,7 @@ def draw_parameters(study: Study, *, index: int = -1, ax: Axes | None = None) ->
                 known = np.isfinite(samples).all(axis=1)
                 if not known.any():
                     continue
-                squares = samples[known] ** 2
-                values = np.sqrt(squares.mean(axis=1))
-                errors = squares.std(axis=1, ddof=1) / (2.0 * values * np.sqrt(study.seeds))
+                values, errors = power_mean(samples[known], 2), standard_error(samples[known], 2)
                 title = statistics[name].title
                 ax.errorbar(
                     study.particles[known] * (0.97 if suffix else 1.03), values, yerr=errors,
@@ -159,7 +158,8 @@ def draw_parameters(study: Study, *, index: int = -1, ax: Axes | None = None) ->
                     capsize=2.5, label=f"{title}, iid limit" if suffix else title,
                 )  # fmt: skip
                 shown.append(values)
-        ax.set(xscale="log", yscale="log", xlabel="width $N$", ylabel="distance to the limit")
+        scale = _scale(np.concatenate(shown)) if shown else "linear"
+        ax.set(xscale="log", yscale=scale, xlabel="width $N$", ylabel="distance to the limit")
         _width_axis(ax, study.particles)
         if shown:
             _value_axis(ax, np.concatenate(shown), np.concatenate(shown), room=0.5)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from dense import split
-from engine_cases import CLIP, HAT, Case
+from engine_cases import CLIP, DTYPES, HAT, Case
 from meanfield.activations import activations
 from meanfield.datasets import Dataset
+from meanfield.engines.choice import choose_engine
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
@@ -55,6 +56,28 @@ def test_gradients_are_differences_of_potentials(inputs, outputs, activation, rn
         # Roundings of 1e-16 over the width.
         np.testing.assert_allclose(slopes[smooth], expected[smooth], atol=1e-8)
     assert smooth.sum() > 50
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("neuron", "points"),
+    [
+        (Neuron(1, 1, "tanh"), 90),
+        (Neuron(1, 1, "tanh"), 900),
+        (Neuron(1, 1, "relu"), 90),
+        (Neuron(11, 1, "tanh"), 90),
+        (Neuron(11, 3, "tanh"), 90),
+        (Neuron(200, 1, "tanh"), 20),
+    ],
+)
+def test_gradients_under_a_covector_are_those_of_each_particle_alone(neuron, points, dtype, rng):
+    case = Case(neuron, particles=700, points=points, dtype=dtype, spread=3.0)
+    engine = choose_engine(neuron, case.inputs, dtype)
+    pulled = case.pulled(engine)
+    rounding = 1e-12 if dtype == "float64" else 1e-4
+    np.testing.assert_allclose(pulled, case.sums(engine).gradients, rtol=rounding, atol=rounding)
+    for chosen in ([0], [699], rng.choice(700, 5), rng.choice(700, 300)):
+        np.testing.assert_array_equal(case.pulled(engine, chosen), pulled[chosen])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -72,7 +72,8 @@ def test_any_number_of_threads_gives_the_same_bits(
     results = []
     for count in (1, 2, 4):
         set_threads(count)
-        results.append(parts(case.sums(kind(neuron, case.inputs, dtype))))
+        engine = kind(neuron, case.inputs, dtype)
+        results.append((*parts(case.sums(engine)), case.pulled(engine)))
     for computed, expected in itertools.product(results[1:], [results[0]]):
         for one, other in zip(computed, expected, strict=True):
             np.testing.assert_array_equal(one, other)

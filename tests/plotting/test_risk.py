@@ -48,6 +48,17 @@ def test_geometrically_spaced_frames_have_a_logarithmic_time_axis(start, scale):
     assert plot_risk(run).get_xscale() == scale
 
 
+def test_labels_of_a_logarithmic_time_axis_stay_apart():
+    run = on_the_line()
+    run.times = np.r_[0.0, np.geomspace(1e-3, 100.0, len(run.times) - 1)]
+    figure = Figure(figsize=(3.0, 1.5))
+    ax = plot_risk(run, figure.add_subplot())
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
+    boxes.sort(key=lambda box: box.x0)
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+
+
 def test_a_failed_run_is_drawn_up_to_its_failure():
     run = on_the_line()
     run.status = "failed"

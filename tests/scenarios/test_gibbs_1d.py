@@ -40,6 +40,11 @@ def test_langevin_particles_come_near_the_gibbs_measure():
     assert "optimality_gap" not in run.observables and np.isnan(run.energy).all()
 
 
-def test_noise_is_needed():
-    with pytest.raises(InvalidInputError, match="temperature must be a positive finite number"):
-        Gibbs1D(temperature=0.0)
+def test_temperature_0_opens_the_scenario_to_solvers_without_noise():
+    quiet = Gibbs1D(temperature=0.0, particles=50, t_end=0.5, frames=2).build()
+    with pytest.raises(InvalidInputError, match="set the temperature of the problem to 0"):
+        Gibbs1D(particles=50).build().run(solver="particle-flow")
+    run = quiet.run(solver="particle-flow")
+    assert run.risk[-1] < run.risk[0]
+    with pytest.raises(InvalidInputError, match="temperature must be a nonnegative finite number"):
+        Gibbs1D(temperature=-0.1)

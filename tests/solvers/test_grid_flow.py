@@ -332,10 +332,28 @@ def test_three_parameters():
 
 def test_auto_chooses_by_noise_and_cells():
     grid = on_grid(100)
-    chosen = {t: GridFlow().resolved(bumps(temperature=t), grid).scheme for t in (0.0, 0.2, 1e-3)}
-    assert chosen == {0.0: "muscl", 0.2: "scharfetter-gummel", 1e-3: "strang"}
+    chosen = {
+        t: GridFlow().resolved(bumps(temperature=t), grid).scheme for t in (0.0, 0.2, 1e-3, 1e6)
+    }
+    assert chosen == {0.0: "muscl", 0.2: "scharfetter-gummel", 1e-3: "strang", 1e6: "implicit"}
     kept = GridFlow("implicit")
     assert kept.resolved(bumps(), grid) is kept
+
+
+@pytest.mark.filterwarnings("ignore:.* of the mass is next to the .* wall")
+def test_noise_that_crosses_cells_at_once_is_no_trap():
+    # Scharfetter and Gummel's scheme would make 10⁴ steps to t = 0.1.
+    problem, grid = bumps(temperature=1e6), on_grid(100)
+    solver = GridFlow().resolved(problem, grid)
+    state, measure = evolve(problem, grid, solver, 0.1)
+    assert state.steps + state.rejected < 500
+    np.testing.assert_allclose(measure.density, 1.0 / 14.0, rtol=1e-4)
+    explicit = GridFlow("scharfetter-gummel")
+    with pytest.warns(
+        UserWarning, match=r"1.0e\+08 jumps .*, 1e\+05 steps, per unit.*use implicit"
+    ):
+        explicit.start(problem, grid, 0)
+    explicit.start(bumps(temperature=1.0), grid, 0)  # a warning would be an error here
 
 
 def test_runs_say_which_scheme_was_chosen():

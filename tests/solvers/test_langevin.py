@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from numpy.polynomial import chebyshev
+from scipy.special import roots_hermitenorm
 
 import meanfield as mf
 from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.losses import huber
 from meanfield.noise import add_noise
 from meanfield.schedules import Exponential, PiecewiseLinear
 from meanfield.solver import solver_from_dict, state_from_arrays, state_to_arrays
@@ -167,6 +170,69 @@ def test_weak_orders_of_the_stationary_variance(method, order):
         assert np.abs(errors).max() < 1e-12
     else:
         assert slope(steps, errors) == pytest.approx(order, abs=0.25)
+
+
+# -- weak orders of a nonlinear force: the transition of a step, without sampling -------------
+
+
+def in_a_rugged_potential():
+    """U = θ²/2 − ¾ sin 2θ: far from its target the Huber loss pulls with a constant force."""
+    neuron = mf.Neuron(1, activation="sin", outer="fixed", bias=False)
+    data = mf.Dataset([[2.0]], [1e3])
+    return mf.Problem(neuron, data, huber(0.75), ridge=1.0, temperature=0.3)
+
+
+def moments_in(density_at):
+    """Means of θ² and sin 2θ under a law that is given by its means of functions."""
+    return np.array([density_at(np.square), density_at(lambda theta: np.sin(2.0 * theta))])
+
+
+def gibbs_means():
+    theta = np.linspace(-8.0, 8.0, 4001)
+    masses = np.exp(-(0.5 * theta**2 - 0.75 * np.sin(2.0 * theta)) / 0.3)
+    return moments_in(lambda function: masses @ function(theta) / masses.sum())
+
+
+def stationary_means(method, step, monkeypatch, count=100, reach=6.0):
+    """Means under the stationary law of a step of the solver, which starts at a grid.
+
+    The chain is that of θ − ½√(2τs) ξ_k for averaged noise, of which ξ_k is a part of θ, and
+    of θ itself otherwise. Functions are interpolated at Chebyshev points, and expectations
+    over ξ taken by Gauss's rule.
+    """
+    points = reach * chebyshev.chebpts1(count)
+    noise, shares = roots_hermitenorm(20)
+    shares = shares / shares.sum()
+    has_part = method == "leimkuhler-matthews"
+    starts = points[:, None] + (0.5 * np.sqrt(0.6 * step) if has_part else 0.0) * noise
+    noises = [np.tile(noise, count)[:, None], np.zeros((starts.size, 1))]
+
+    def add_given(positions, scale, seed, number):
+        positions += scale * noises[number]
+
+    monkeypatch.setattr("meanfield.solvers.langevin.add_noise", add_given)
+    problem, solver = in_a_rugged_potential(), Langevin(step, method)
+    state = solver.start(problem, mf.ParticleMeasure(starts.reshape(-1, 1)), 0)
+    ends = solver.advance(problem, state, step)[1].positions[:, 0]
+    values = chebyshev.chebvander(np.clip(ends / reach, -1.0, 1.0), count - 1)
+    values = values @ np.linalg.inv(chebyshev.chebvander(points / reach, count - 1))
+    transition = np.einsum("q,iqj->ij", shares, values.reshape(count, 20, count))
+    system = np.vstack([transition.T - np.eye(count), np.ones(count)])
+    law = np.linalg.lstsq(system, np.append(np.zeros(count), 1.0), rcond=None)[0]
+    return moments_in(lambda function: law @ (function(starts) @ shares))
+
+
+@pytest.mark.parametrize(
+    ("method", "order"), [("euler-maruyama", 1), ("heun", 2), ("leimkuhler-matthews", 2)]
+)
+def test_weak_orders_of_the_stationary_law_in_a_nonlinear_force(method, order, monkeypatch):
+    steps = np.array([1 / 8, 1 / 16, 1 / 32])
+    errors = [stationary_means(method, h, monkeypatch) - gibbs_means() for h in steps]
+    # No sampling; more nodes change the means by 1e-8. The next terms bend the lines by h.
+    for component in np.transpose(errors):
+        assert slope(steps, component) == pytest.approx(order, abs=0.15)
+    if method == "leimkuhler-matthews":
+        assert np.abs(errors[0]).max() < 3e-4
 
 
 # -- annealing -----------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def test_tails_that_are_brought_up_are_those_of_the_law(scheme):
 def test_the_grid_agrees_with_weighted_particles():
     problem, law = bumps(temperature=0.0), Gaussian(1, 0.3, 0.8)
     nodes = mf.quadrature(law, "trapezoid", 200)
-    exact = BirthDeath(0.05, reaction=2.0)
+    exact = BirthDeath(reaction=2.0)
     measure = exact.advance(problem, exact.start(problem, nodes, 0), 1.0)[1]
     errors = []
     for cells in (100, 200):
