@@ -259,7 +259,8 @@ def compare(
         console.print(str(study), markup=False, soft_wrap=True)
         console.print()
         written = [str(part) for part in (path, figure, page) if part is not None]
-        report.rows(console, [("written to", " and ".join(written))])
+        limit = [("the limit", str(run.reference))] if run.is_complete else []
+        report.rows(console, [("written to", " and ".join(written)), *limit])
     run.finish(study)
 
 

@@ -56,7 +56,7 @@ def carry_out(
         return _study(plan, limit, outcomes, {})
     with _folder(folder) as place:
         place.begin(plan)
-        limit = plan.limit(place.make_reference(plan, progress))
+        limit = plan.limit(place.make_reference(plan, alone=True, progress=progress))
         problems = _do_tasks(plan, limit, place, workers, progress)
         found = [(task, place.read(task)) for task in plan.tasks]
         place.remove_unfinished()

@@ -181,13 +181,17 @@ class StudyProgress:
     def measured(self, particles: int, neurons: int, seconds: float) -> None:
         """Learn how long so many neurons, in networks of that width, took."""
         self._speeds[particles] = seconds / neurons
+        self._show()
 
     def finished(self, number: int, seconds: float) -> None:
         """Count a task as done, and show what is left."""
         cost = self._left.pop(number)
         self._spent += seconds
         if seconds > 0.0:
-            self.measured(self._widths[number], cost, seconds)
+            self._speeds[self._widths[number]] = seconds / cost
+        self._show()
+
+    def _show(self) -> None:
         done = self._total - sum(self._left.values())
         if self._bar is not None:
             left = self.seconds_left

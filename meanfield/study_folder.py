@@ -22,6 +22,7 @@ import numpy as np
 from meanfield.errors import FileError, InvalidInputError, MeanfieldError
 from meanfield.kernels.directory import source_hash
 from meanfield.limit import Limit
+from meanfield.simulate import resume
 from meanfield.tasks import Failure, Outcome, Plan, Task, perform
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Array
@@ -160,12 +161,36 @@ class StudyFolder:
         """
         return _read_plan(str(self.path), self.text())[0]
 
-    def make_reference(self, plan: Plan, progress: bool = False) -> Trajectory:
-        """Open the reference; run it if it is not there yet."""
+    def make_reference(
+        self, plan: Plan, *, alone: bool = False, progress: bool = False
+    ) -> Trajectory:
+        """Open the reference; run it if it is not there yet.
+
+        Parameters
+        ----------
+        plan : Plan
+        alone : bool
+            Whether no other process makes it now: what was interrupted is continued.
+        progress : bool
+            Show a progress bar on standard error.
+        """
         if not self.reference.exists():
-            with self._replacing(self.reference) as partial:
-                plan.run_reference(partial, force=True, progress=progress)
+            if alone:
+                self._continue_reference(plan, progress)
+            else:
+                with self._replacing(self.reference) as partial:
+                    plan.run_reference(partial, force=True)
         return Trajectory.open(self.reference)
+
+    def _continue_reference(self, plan: Plan, progress: bool) -> None:
+        running = self.path / "reference.h5.running"
+        try:
+            resume(running, progress=progress)
+        except (FileError, InvalidInputError):  # there is none, or it was killed too early
+            plan.run_reference(running, force=True, progress=progress)
+        _sync(running)
+        os.replace(running, self.reference)
+        _sync(self.path)
 
     def write(self, outcome: Outcome) -> None:
         """Record the outcome of a task."""
@@ -260,7 +285,7 @@ def run_task(folder: str, number: int) -> dict[str, Any]:
 def _run_task(place: StudyFolder, number: int) -> None:
     plan, limit = _read_plan(str(place.path), place.text())
     if number == 0:
-        place.make_reference(plan)
+        place.make_reference(plan, alone=True)
     elif place.read(plan.tasks[number - 1]) is None:
         place.write(perform(plan, limit(), plan.tasks[number - 1]))
 

@@ -51,6 +51,11 @@ class StudyRun:
         """Where the run that stands for the limit stays."""
         return self.path.with_name(f"{self.path.stem}-reference.h5")
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every task came to its end; networks in it may have failed."""
+        return all(self.folder.read(task) is not None for task in self.plan.tasks)
+
     def check(self, resume: bool) -> None:
         """See that the study can be carried out; with `force`, make room.
 
@@ -92,7 +97,7 @@ class StudyRun:
         Stopped
             If networks failed.
         """
-        complete = all(self.folder.read(task) is not None for task in self.plan.tasks)
+        complete = self.is_complete
         if complete:
             os.replace(self.folder.reference, self.reference)
             self.folder.discard()

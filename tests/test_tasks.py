@@ -22,9 +22,11 @@ from meanfield.errors import FileError, InvalidInputError, MeanfieldError
 from meanfield.measures import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
+from meanfield.simulate import simulate
 from meanfield.study import Study
 from meanfield.study_folder import StudyFolder, run_task
-from meanfield.tasks import Failure, Outcome, gather
+from meanfield.tasks import Failure, Outcome, Plan, gather
+from meanfield.trajectory import Trajectory
 from study_cases import EULER, LINE, WILD, same_samples, small_plan
 
 TESTS = Path(__file__).parent
@@ -266,6 +268,37 @@ def test_a_killed_study_goes_on_from_its_finished_tasks(tmp_path, study, workers
     same_samples(study, carry_out(small_plan(), folder=folder))
     assert {name: time_ for name, time_ in stamps(folder).items() if name in before} == before
     assert not list(folder.glob("*.partial"))
+
+
+def test_an_interrupted_reference_is_continued(tmp_path, finished, monkeypatch):
+    whole = Trajectory.open(finished / "reference.h5")
+
+    def stop(frame):
+        if frame.index == 7:
+            raise KeyboardInterrupt
+
+    plan, place = small_plan(), StudyFolder(tmp_path / "parts")
+    place.begin(plan)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(
+            plan.experiment.problem, whole.measures[0], whole.solver, t_end=1.0,
+            save_at=whole.times, seed=whole.seed, store=place.path / "reference.h5.running",
+            observers=(stop,),
+        )  # fmt: skip
+    monkeypatch.setattr(Plan, "run_reference", None)  # nothing begins anew
+    found = place.make_reference(plan, alone=True)
+    assert found.status == "complete"
+    for measure, other in zip(found.measures, whole.measures, strict=True):
+        np.testing.assert_array_equal(measure.positions, other.positions)
+    assert sorted(path.name for path in place.path.glob("reference*")) == ["reference.h5"]
+
+
+def test_a_reference_that_cannot_be_continued_is_made_anew(tmp_path, finished):
+    place = StudyFolder(tmp_path / "parts")
+    place.begin(small_plan())
+    (place.path / "reference.h5.running").write_bytes(b"killed before it was a file")
+    found = place.make_reference(small_plan(), alone=True)
+    np.testing.assert_array_equal(found.risk, Trajectory.open(finished / "reference.h5").risk)
 
 
 def test_the_trial_decides_whether_other_processes_pay(tmp_path, monkeypatch):
