@@ -364,7 +364,12 @@ def _in_words(name: str, found: Any, wanted: Any) -> str:
         return f"{name} = {found}, not {wanted}"
     if name == "widths":
         return f"the widths {', '.join(map(str, found))}, not {', '.join(map(str, wanted))}"
-    titles = {"initial": "initial law", "methods": "solver", "times": "set of times"}
+    titles = {
+        "initial": "initial law",
+        "methods": "solver",
+        "times": "set of times",
+        "frames": "set of frames",
+    }
     return f"another {titles.get(name, name)}"
 
 

@@ -180,6 +180,7 @@ class Plan:
             "widths": list(self.widths),
             "seeds": self.seeds,
             "times": self.times,
+            "frames": experiment.save_at,
             "projections": self.projections,
             "seed": self.seed,
             "problem": experiment.problem.to_dict(),
@@ -203,7 +204,7 @@ class Plan:
             problem=problem_from_dict(described["problem"]),  # type: ignore[arg-type]
             initial=law_from_dict(described["initial"]),
             particles=described["widths"][-1],
-            save_at=described["times"],
+            save_at=described["frames"],
             solvers={methods[0].name: methods[0]},
             test=None if test is None else Dataset.from_dict(test),
         )

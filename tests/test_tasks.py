@@ -80,6 +80,7 @@ def test_a_plan_comes_back_from_its_folder(tmp_path):
     assert (found.methods, found.reference) == (plan.methods, plan.reference)
     assert (found.widths, found.seeds, found.seed) == ((4, 8), 6, 3)
     np.testing.assert_array_equal(found.times, plan.times)
+    np.testing.assert_array_equal(found.experiment.save_at, plan.experiment.save_at)
     assert found.tasks == plan.tasks
 
 
