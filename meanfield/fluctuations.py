@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,54 +11,16 @@ import numpy as np
 from meanfield.checks import as_count, as_finite_array, as_number
 from meanfield.conjugates import curvature_roots
 from meanfield.engines.threads import single_threaded_blas
-from meanfield.errors import InvalidInputError
+from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.linear_response import LinearResponse
 from meanfield.measures import ParticleMeasure
 from meanfield.neuron_jets import NeuronJets
+from meanfield.output_fluctuations import OutputFluctuations
 from meanfield.problem import Problem
 from meanfield.reduced import ReducedProblem
 from meanfield.typing import Float64Array
 
-__all__ = ["Fluctuations", "OutputFluctuations", "fluctuations"]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class OutputFluctuations:
-    """Gaussian fields of outputs at some points: by width, √N (f_N − f), and by steps.
-
-    Attributes
-    ----------
-    width_modes, step_modes : tuples of (m, k, r) arrays
-        For each time: the field is Σ_b modes[:, :, b] ξ_b with independent standard normal
-        ξ_b. That of steps is (f_SGD − f)/√ε, for batches of one point and N = ∞.
-    bias : (T, m, k) array
-        Limit of N E(f_N − f); NaN for the Huber loss, whose second derivative jumps.
-    """
-
-    width_modes: tuple[Float64Array, ...]
-    step_modes: tuple[Float64Array, ...]
-    bias: Float64Array
-
-    @property
-    def variance(self) -> Float64Array:
-        """N times the variance of each output, shape (T, m, k)."""
-        return _variances(self.width_modes)
-
-    @property
-    def step_variance(self) -> Float64Array:
-        """Variance of each output per unit of the step of SGD, shape (T, m, k)."""
-        return _variances(self.step_modes)
-
-    def covariance(self, frame: int = -1) -> Float64Array:
-        """Covariance of √N (f_N − f) at the time of that number, shape (m k, m k).
-
-        Outputs are in the order of points, and of the k outputs at each.
-        """
-        return _covariance(self.width_modes[frame])
-
-    def step_covariance(self, frame: int = -1) -> Float64Array:
-        """Covariance of (f_SGD − f)/√ε at the time of that number, shape (m k, m k)."""
-        return _covariance(self.step_modes[frame])
+__all__ = ["Fluctuations", "fluctuations"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +35,9 @@ class Fluctuations:
       neurons carried by the limit,
     - E R_N − R ≈ b/N in its risk, for the flow,
 
-    up to terms of higher order in 1/N and ε. Without replacement the terms in ε cancel over
-    every epoch, and what is left is of order ε².
+    up to terms of higher order in 1/N and ε. Momentum is not covered. Without replacement the
+    terms in ε cancel over every epoch: what is left in D and D_c is of order ε² within an
+    epoch, and of order ε³ at its end.
 
     Attributes
     ----------
@@ -218,13 +182,12 @@ def fluctuations(
     moments = _checked_times(times)
     points = None if inputs is None else _checked_inputs(problem, inputs)
     longest = None if step is None else as_number("step", step, "positive")
+    start = nodes.positions.astype(np.float64), nodes.weights
     with single_threaded_blas(), np.errstate(over="ignore", invalid="ignore"):
-        response = LinearResponse.start(problem, nodes.positions.astype(np.float64), nodes.weights)
-        frames = []
-        for time in moments:
-            response = response.advanced(float(time), longest)
-            response, frame = _frame(response, points)
-            frames.append(frame)
+        try:
+            frames = list(_frames(LinearResponse.start(problem, *start), moments, longest, points))
+        except np.linalg.LinAlgError:  # eigenvalues of numbers that are not finite
+            raise DivergenceError("the linearised flow left the finite numbers", 0.0) from None
     return _assembled(problem, moments, frames)
 
 
@@ -237,6 +200,17 @@ class _Frame:
     coupling: float
     step_coupling: float
     risk_bias: float
+
+
+def _frames(
+    response: LinearResponse,
+    times: Float64Array,
+    step: float | None,
+    inputs: Float64Array | None,
+) -> Iterator[_Frame]:
+    for time in times:
+        response, frame = _frame(response.advanced(float(time), step), inputs)
+        yield frame
 
 
 def _frame(response: LinearResponse, inputs: Float64Array | None) -> tuple[LinearResponse, _Frame]:
@@ -304,15 +278,6 @@ def _assembled(problem: Problem, times: Float64Array, frames: list[_Frame]) -> F
 def _fields(frames: list[tuple[Float64Array, Float64Array, Float64Array]]) -> OutputFluctuations:
     width, step, bias = zip(*frames, strict=True)
     return OutputFluctuations(tuple(width), tuple(step), np.array(bias))
-
-
-def _variances(modes: tuple[Float64Array, ...]) -> Float64Array:
-    return np.array([np.square(mode).sum(axis=2) for mode in modes])
-
-
-def _covariance(modes: Float64Array) -> Float64Array:
-    flat = modes.reshape(modes.shape[0] * modes.shape[1], modes.shape[2])
-    return np.asarray(flat @ flat.T)
 
 
 def _root_error(

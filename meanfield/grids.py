@@ -324,23 +324,19 @@ class GridMeasure:
         Raises
         ------
         InvalidInputError
-            If a number is negative or not an integer, or their shape does not fit.
+            If it is anything else.
 
         Examples
         --------
         >>> GridMeasure([0.25, 0.25], 0.0, 4.0).padded([[0, 3]])
         GridMeasure(5 cells on [0, 10])
         """
-        layers = np.array(cells)
-        if layers.shape not in ((), (self.dim, 2)) or layers.dtype.kind not in "iu":
-            raise InvalidInputError(
-                f"cells must be one integer or ({self.dim}, 2) integers, got {cells!r}"
-            )
-        if layers.min() < 0:
-            raise InvalidInputError(f"cells must be >= 0, got {layers.min()}")
+        layers, shapes = np.array(cells), ((), (self.dim, 2))
+        if layers.dtype.kind not in "iu" or layers.shape not in shapes or layers.min() < 0:
+            rule = f"cells must be one integer >= 0 or ({self.dim}, 2) of them"
+            raise InvalidInputError(f"{rule}, got {cells!r}")
         layers = np.broadcast_to(layers, (self.dim, 2))
-        lower = self.lower - layers[:, 0] * self.spacing
-        upper = self.upper + layers[:, 1] * self.spacing
+        lower, upper = np.array([self.lower, self.upper]) + [[-1], [1]] * layers.T * self.spacing
         return GridMeasure.trusted(np.pad(self.density, layers), lower, upper)
 
     # -- particles instead -----------------------------------------------------------------

@@ -15,7 +15,7 @@ from meanfield.solver import require_noiseless, settings_to_dict
 from meanfield.solvers.tableaus import Tableau, tableaus
 from meanfield.typing import Float64Array, FloatArray
 
-__all__ = ["ConicFlow", "ConicState"]
+__all__ = ["ConicFlow", "ConicState", "require_homogeneous"]
 
 _METHODS = ("euler", "heun", "rk4")
 
@@ -111,7 +111,7 @@ class ConicFlow:
             the ridge differ, or the problem has noise.
         """
         require_noiseless(problem, self.name)
-        _require_homogeneous(problem)
+        require_homogeneous(problem, self.name)
         measure = measure.to_particles()
         return _state(measure.positions, measure.weights)
 
@@ -228,17 +228,25 @@ def _lifted(state: ConicState) -> ParticleMeasure:
     return ParticleMeasure(positions, state.masses)
 
 
-def _require_homogeneous(problem: AnyProblem) -> None:
+def require_homogeneous(problem: AnyProblem, name: str) -> None:
+    """Raise unless neurons keep a² − |w|²: for solvers of this name.
+
+    Raises
+    ------
+    InvalidInputError
+        If the neuron is not homogeneous with one trained outer weight, or strengths of the
+        ridge differ.
+    """
     neuron, ridge = problem.neuron, problem.ridge
     if neuron.activation.homogeneity != 1.0 or neuron.outer_columns != 1:
         raise InvalidInputError(
-            "the solver conic needs neurons a σ(w·x + b) with one trained outer weight and a "
+            f"the solver {name} needs neurons a σ(w·x + b) with one trained outer weight and a "
             "homogeneous activation such as relu or leaky_relu, got the activation "
             f"{neuron.activation.name} with outer={neuron.outer!r} and {neuron.outputs} outputs; "
             "use the solver particle-flow"
         )
     if ridge.outer != ridge.inner:
         raise InvalidInputError(
-            f"the solver conic needs equal ridge strengths, got {ridge.outer:g} (outer) and "
+            f"the solver {name} needs equal ridge strengths, got {ridge.outer:g} (outer) and "
             f"{ridge.inner:g} (inner); use the solver particle-flow"
         )

@@ -22,7 +22,7 @@ _MOST, _MOST_KINKED = 12, 3
 # Tolerances, relative and absolute, below which kinks only cost time.
 _KINKED = 1e-4, 1e-6
 # Numbers of a block of neurons, whose stages stay small.
-_BLOCK = 2**20
+_BLOCK = 2**18
 
 
 def carried(

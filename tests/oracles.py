@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.integrate import solve_ivp
+from scipy.linalg import sqrtm
 from scipy.optimize import brentq
-from scipy.stats import chi2
+from scipy.special import gamma, hyp1f1
+from scipy.stats import chi2, norm
 
 from meanfield.datasets import Dataset
 from meanfield.neurons import Neuron
@@ -283,3 +285,64 @@ class ScalarGibbs:
         entropy = -mean_potential / self.temperature - log_partition
         energy = 0.5 * (m - self.target) ** 2 + 0.5 * self.ridge * (law @ x**2)
         return m, law @ x, law @ x**2, energy + self.temperature * entropy
+
+
+@dataclass(frozen=True)
+class TwoGaussians:
+    """N(0, A) and N(m, B): distances in closed form.
+
+    W₂² = |m|² + tr(A + B − 2 (A^½ B A^½)^½) (Dowson, Landau 1982). The mean of
+    k_h(X, Y) = exp(−|X − Y|²/2h²) is h^d det(S)^{−½} exp(−½ mᵀ S^{−1} m), S = h² I + A + B.
+    For S = s² I, E|X − Y| is s √2 Γ((d+1)/2)/Γ(d/2) ₁F₁(−½; d/2; −|m|²/2s²).
+    """
+
+    mean: Float64Array
+    first: Float64Array
+    second: Float64Array
+
+    def sample(self, particles: int, seed: int) -> tuple[Float64Array, Float64Array]:
+        rng = np.random.default_rng(seed)
+        zero = np.zeros(len(self.mean))
+        return (
+            rng.multivariate_normal(zero, self.first, particles, method="cholesky"),
+            rng.multivariate_normal(self.mean, self.second, particles, method="cholesky"),
+        )
+
+    @property
+    def wasserstein(self) -> float:
+        root = np.real(sqrtm(self.first))
+        cross = np.real(sqrtm(root @ self.second @ root))
+        bures = np.trace(self.first + self.second - 2.0 * cross)
+        return float(np.sqrt(self.mean @ self.mean + bures))
+
+    def squared_discrepancy(self, h: float) -> float:
+        def mean_kernel(m: Float64Array, covariance: Float64Array) -> float:
+            s = h**2 * np.eye(len(m)) + covariance
+            return float(
+                h ** len(m) * np.exp(-0.5 * m @ np.linalg.solve(s, m)) / np.sqrt(np.linalg.det(s))
+            )
+
+        zero = np.zeros_like(self.mean)
+        own = mean_kernel(zero, 2.0 * self.first) + mean_kernel(zero, 2.0 * self.second)
+        return own - 2.0 * mean_kernel(self.mean, self.first + self.second)
+
+    @property
+    def squared_energy(self) -> float:
+        def mean_distance(m: Float64Array, variance: float) -> float:
+            d = len(m)
+            scale = np.sqrt(2.0 * variance) * gamma((d + 1) / 2) / gamma(d / 2)
+            return float(scale * hyp1f1(-0.5, d / 2, -(m @ m) / (2.0 * variance)))
+
+        a, b, zero = self.first[0, 0], self.second[0, 0], np.zeros_like(self.mean)
+        own = mean_distance(zero, 2.0 * a) + mean_distance(zero, 2.0 * b)
+        return 2.0 * mean_distance(self.mean, a + b) - own
+
+
+def wasserstein_to_normal(points: Float64Array) -> float:
+    """W₂ of N equal atoms on the line to N(0, 1), whose quantile function is q.
+
+    Σ_i ∫ (x_i − q(u))² du over u in ((i−1)/N, i/N), with ∫ q = φ(q_{i−1}) − φ(q_i).
+    """
+    x = np.sort(points)
+    heights = norm.pdf(norm.ppf(np.arange(len(x) + 1) / len(x)))
+    return float(np.sqrt(np.mean(x**2) + 1.0 + 2.0 * x @ np.diff(heights)))

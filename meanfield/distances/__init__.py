@@ -17,7 +17,7 @@ sliced_energy          any, by sorting                 `energy`, over random lin
 mmd                    about 1e5 (seconds)             metric, a root
 unbiased_energy        about 1e5 (seconds)             U-statistic of the square
 unbiased_mmd           about 1e5 (seconds)             U-statistic of the square
-sinkhorn               5000                            divergence, a cost
+sinkhorn               20 000                          divergence, a cost
 coupling               any                             particle by particle, a root
 function               any                             of outputs, a root
 =====================  ==============================  ==================================

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from meanfield.errors import InvalidInputError
 from meanfield.measures import Measure, require_measure
 from meanfield.typing import Float64Array
 
-__all__ = ["Atoms", "atoms_of", "check_pair", "check_power", "mean_square_distance"]
+__all__ = ["Atoms", "atoms_of", "check_pair", "check_power", "mean_square_distance", "weighted_sum"]
 
 
 class Atoms(NamedTuple):
@@ -52,6 +52,17 @@ def atoms_of(measure: Measure) -> Atoms:
     return Atoms(positions.astype(np.float64), masses / masses.sum())
 
 
+def weighted_sum(masses: Float64Array, values: Float64Array) -> Any:
+    """Σ_i a_i v_i over the first axis, without BLAS, whose threads change the rounding.
+
+    Examples
+    --------
+    >>> weighted_sum(np.array([0.5, 0.5]), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([2., 3.])
+    """
+    return np.einsum("i,i...->...", masses, values)
+
+
 def mean_square_distance(first: Atoms, second: Atoms) -> float:
     """E|X − Y|² of independent X and Y, without a sum over pairs.
 
@@ -62,9 +73,9 @@ def mean_square_distance(first: Atoms, second: Atoms) -> float:
     1.0
     """
     (x, a), (y, b) = first, second
-    means = a @ x, b @ y
-    scatter = a @ ((x - means[0]) ** 2).sum(axis=1) + b @ ((y - means[1]) ** 2).sum(axis=1)
-    return float(scatter + ((means[0] - means[1]) ** 2).sum())
+    means = weighted_sum(a, x), weighted_sum(b, y)
+    scatter = weighted_sum(a, (x - means[0]) ** 2) + weighted_sum(b, (y - means[1]) ** 2)
+    return float((scatter + (means[0] - means[1]) ** 2).sum())
 
 
 def check_pair(mu: Measure, nu: Measure) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 
 from meanfield.checks import as_number
-from meanfield.distances.atoms import Atoms, atoms_of, check_pair, mean_square_distance
+from meanfield.distances.atoms import (
+    Atoms,
+    atoms_of,
+    check_pair,
+    mean_square_distance,
+    weighted_sum,
+)
 from meanfield.distances.pair_means import PairMeans, precision, sample_size
 from meanfield.measures import Measure
 
@@ -103,7 +109,10 @@ def _square_and_means(
         bandwidth = _mean_scale(first, second)
     h = as_number("bandwidth", bandwidth, "positive")
     means = PairMeans(GAUSSIAN, math.sqrt(2.0) * h, precision(mu, nu))
-    own, other = (means.within(side) + float(side.masses @ side.masses) for side in (first, second))
+    own, other = (
+        means.within(side) + float(weighted_sum(side.masses, side.masses))
+        for side in (first, second)
+    )
     return own + other - 2.0 * means.between(first, second), own, other
 
 

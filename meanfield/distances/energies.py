@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from meanfield.distances.atoms import Atoms, atoms_of, check_pair
+from meanfield.distances.atoms import Atoms, atoms_of, check_pair, weighted_sum
 from meanfield.distances.line import distribution
 from meanfield.distances.pair_means import PairMeans, precision, sample_size
 from meanfield.distances.sliced import mean_over_lines
@@ -148,7 +148,7 @@ def _square_and_spreads(mu: Measure, nu: Measure) -> tuple[float, float, float]:
 
 def _size(first: Atoms, second: Atoms) -> float:
     """Largest coordinate from the mean of the first, 1 if there is but one point."""
-    centre = first.masses @ first.positions
+    centre = weighted_sum(first.masses, first.positions)
     return max(float(np.abs(side.positions - centre).max()) for side in (first, second)) or 1.0
 
 
@@ -163,4 +163,4 @@ def _line_square(
 
 def _line_spread(points: Float64Array, levels: Float64Array) -> float:
     """E|X − X'| = 2 ∫ F (1 − F) dx on the line, of a distribution."""
-    return float(2.0 * np.diff(points) @ (levels[:-1] * (1.0 - levels[:-1])))
+    return float(2.0 * weighted_sum(np.diff(points), levels[:-1] * (1.0 - levels[:-1])))

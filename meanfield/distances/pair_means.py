@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from meanfield.distances.atoms import Atoms
+from meanfield.distances.atoms import Atoms, weighted_sum
 from meanfield.engines.threads import sweep
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Measure
 from meanfield.typing import Array
 
-__all__ = ["PairMeans", "precision", "sample_size"]
+__all__ = ["PairMeans", "columns_of", "in_groups", "precision", "sample_size"]
 
-# Targets are cut into about this many groups, the same for every number of threads.
+# Targets are cut into at most this many groups, the same for every number of threads.
 _GROUPS = 256
 _LEAST_GROUP = 16
 
@@ -78,26 +79,48 @@ class PairMeans:
     def _sum(self, first: Atoms, second: Atoms, own: bool) -> float:
         from meanfield.kernels.distances import pair_sum
 
-        centre = first.masses @ first.positions
+        centre = weighted_sum(first.masses, first.positions)
         x, a = self._columns(first, centre)
         y, b = (x, a) if own else self._columns(second, centre)
-        count = len(a)
-        size = max(_LEAST_GROUP, -(-count // _GROUPS))
-        starts = range(0, count, size)
-        parts = np.empty(len(starts))
+        parts = np.zeros(_GROUPS)
 
-        def work(group: int, thread: int) -> None:
-            start = starts[group]
-            parts[group] = pair_sum(
-                self.code, x, a, y, b, start, min(start + size, count), own
-            )  # fmt: skip
+        def work(group: int, start: int, stop: int) -> None:
+            parts[group] = pair_sum(self.code, x, a, y, b, start, stop, own)
 
-        sweep(work, len(starts))
+        in_groups(len(a), work)
         return float(parts.sum() / (len(a) * len(b)))
 
     def _columns(self, atoms: Atoms, centre: Array) -> tuple[Array, Array]:
-        """Coordinates (even, N), padded with zeros, and masses relative to equal ones."""
-        count, dim = atoms.positions.shape
-        columns = np.zeros((dim + dim % 2, count), self.dtype)
-        columns[:dim] = ((atoms.positions - centre) / self.unit).T
-        return columns, (atoms.masses * count).astype(self.dtype)
+        """Coordinates for the kernels, and masses relative to equal ones."""
+        columns = columns_of((atoms.positions - centre) / self.unit, self.dtype)
+        return columns, (atoms.masses * len(atoms.masses)).astype(self.dtype)
+
+
+def columns_of(positions: Array, dtype: Any) -> Array:
+    """Points (N, p) as kernels take them: coordinates in rows, an even number, the last 0.
+
+    Examples
+    --------
+    >>> columns_of(np.array([[1.0], [2.0]]), np.float64)
+    array([[1., 2.],
+           [0., 0.]])
+    """
+    count, dim = positions.shape
+    columns = np.zeros((dim + dim % 2, count), dtype)
+    columns[:dim] = positions.T
+    return columns
+
+
+def in_groups(count: int, work: Callable[[int, int, int], None]) -> None:
+    """Call ``work(group, start, stop)`` for groups that make up 0 to `count`, on all threads.
+
+    Groups depend on `count` alone, so that sums of their results in order do not depend on
+    the number of threads; there are at most 256.
+    """
+    size = max(_LEAST_GROUP, -(-count // _GROUPS))
+    starts = range(0, count, size)
+
+    def each(group: int, thread: int) -> None:
+        work(group, starts[group], min(starts[group] + size, count))
+
+    sweep(each, len(starts))

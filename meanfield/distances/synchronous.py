@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meanfield.distances.atoms import atoms_of, check_pair
+from meanfield.distances.atoms import atoms_of, check_pair, weighted_sum
 from meanfield.errors import InvalidInputError
 from meanfield.measures import Measure, ParticleMeasure
 
@@ -43,4 +43,4 @@ def coupling(mu: Measure, nu: Measure) -> float:
             "use wasserstein"
         )
     (x, masses), (y, _) = atoms_of(mu), atoms_of(nu)
-    return float(np.sqrt(masses @ ((x - y) ** 2).sum(axis=1)))
+    return float(np.sqrt(weighted_sum(masses, ((x - y) ** 2).sum(axis=1))))

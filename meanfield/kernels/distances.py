@@ -1,4 +1,4 @@
-"""Sums over all pairs of points of their distance, or of a Gaussian of it.
+"""Sums over all pairs of points of their distance, or of an exponential of it.
 
 Squared distances of one target and a tile of sources are formed coordinate by
 coordinate, as sums of squares of differences: those of equal points are exactly 0.
@@ -14,10 +14,16 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from meanfield.kernels.compilation import inline, reordering_kernel, reordering_part, widest_vectors
-from meanfield.kernels.elementary import exp_minus
+from meanfield.kernels.compilation import (
+    inline,
+    inlined,
+    reordering_kernel,
+    reordering_part,
+    widest_vectors,
+)
+from meanfield.kernels.elementary import exp, exp_minus
 
-__all__ = ["DISTANCE", "GAUSSIAN", "pair_sum"]
+__all__ = ["DISTANCE", "GAUSSIAN", "coupling_sums", "pair_sum"]
 
 DISTANCE, GAUSSIAN = 0, 1
 
@@ -51,13 +57,24 @@ def _improved(y, x):
     return y + y * (error * (real(0.5) + real(0.375) * error))
 
 
+def _inverse_root(x: Any) -> Any:
+    """x^(-1/2) to the root of the rounding: 1e-4 in float32, 1e-12 in float64."""
+    raise NotImplementedError("for compiled code")
+
+
+@inlined(_inverse_root)
+def _iterated(x):
+    if x == types.float32:
+        return lambda x: _improved(_guess(x), x)
+    return lambda x: _improved(_improved(_guess(x), x), x)
+
+
 @inline
 def root(x):
-    """Square root of x >= 0, to 2 ulp; errors go 4 %, 1e-4, 1e-12, 0."""
-    real = type(x)
-    y = _improved(_improved(_guess(x), x), x)
+    """Square root of x >= 0, to 2 ulp, by a last step that squares the error."""
+    y = _inverse_root(x)
     s = x * y
-    return s + (real(0.5) * y) * (x - s * s)
+    return s + (type(x)(0.5) * y) * (x - s * s)
 
 
 @reordering_part
@@ -96,6 +113,12 @@ def _set_squares(squares, sources, begin, right, targets, i):
         _add_two(squares, p, q, targets[k, i], targets[k + 1, i])
 
 
+@inline
+def _tile(sources):
+    """Sources of a tile; a function of the number of coordinates and their type only."""
+    return max(_LEAST_TILE, _TILE_BYTES // (sources.itemsize * (sources.shape[0] + 1)))
+
+
 @reordering_part
 def _row(code, squares, charges):
     """Sum of charges[j] k_j from the squared distances."""
@@ -118,8 +141,8 @@ def pair_sum(code, targets, masses, sources, charges, first, last, own):
     with i < j count. Points come as (coordinates, n), an even number of coordinates.
     """
     widest_vectors()
-    dim, count = sources.shape
-    tile = max(_LEAST_TILE, _TILE_BYTES // (sources.itemsize * (dim + 1)))
+    count = sources.shape[1]
+    tile = _tile(sources)
     scratch = np.empty(tile, sources.dtype)
     total = 0.0
     for left in range(0, count, tile):
@@ -130,3 +153,30 @@ def pair_sum(code, targets, masses, sources, charges, first, last, own):
             _set_squares(squares, sources, begin, right, targets, i)
             total += masses[i] * _row(code, squares, charges[begin:right])
     return total
+
+
+@reordering_part
+def _exponential_row(squares, heights, shift):
+    """Sum of exp(heights[j] + shift - squares[j])."""
+    widest_vectors()
+    total = squares.dtype.type(0.0)
+    for j in range(squares.size):
+        total += exp((heights[j] - squares[j]) + shift)
+    return total
+
+
+@reordering_kernel
+def coupling_sums(targets, shifts, sources, heights, first, last, totals):
+    """Set totals[i] = sum_j exp(shifts[i] + heights[j] - |x_i - y_j|^2) from `first` to `last`.
+
+    Points come as (coordinates, n), an even number of coordinates.
+    """
+    count, tile = sources.shape[1], _tile(sources)
+    scratch = np.empty(tile, sources.dtype)
+    totals[first:last] = 0.0
+    for left in range(0, count, tile):
+        right = min(left + tile, count)
+        squares = scratch[: right - left]
+        for i in range(first, last):
+            _set_squares(squares, sources, left, right, targets, i)
+            totals[i] += _exponential_row(squares, heights[left:right], shifts[i])

@@ -42,8 +42,10 @@ def transport_cost(levels, lower, slopes, other_levels, other_lower, other_slope
             first = lower[i] - other_lower[j]
             last = first
             if slopes[i] != 0.0 or other_slopes[j] != 0.0:
-                last = first + slopes[i] * (end - start) - other_slopes[j] * (end - other_start)
-                first += slopes[i] * (level - start) - other_slopes[j] * (level - other_start)
+                first = lower[i] + slopes[i] * (level - start)
+                first -= other_lower[j] + other_slopes[j] * (level - other_start)
+                last = lower[i] + slopes[i] * (end - start)
+                last -= other_lower[j] + other_slopes[j] * (end - other_start)
             total += (end - level) * _mean_power(first, last, p)
             level = end
         if levels[i] <= end:
