@@ -108,7 +108,7 @@ def find_layers(model: Any, activation: Any, output_factor: float | None) -> Two
         raise InvalidInputError("output_factor must not be 0")
     leaves = [module for module in model.modules() if not any(module.children())]
     linear = [module for module in leaves if isinstance(module, torch.nn.Linear)]
-    _check_linear(torch, model, linear, _listed(leaves, model))
+    _check_linear(torch, model, linear, _listed(leaves))
     inner, outer = linear
     _check_dropout(leaves)
     found = [module for module in leaves if module not in linear and not _is_transparent(module)]
@@ -120,16 +120,15 @@ def find_layers(model: Any, activation: Any, output_factor: float | None) -> Two
     raise trial.mismatch(layers, named=activation is not None or bool(found))
 
 
-def _listed(leaves: list[Any], model: Any) -> str:
+def _listed(leaves: list[Any]) -> str:
     """What a model consists of, in words."""
     names = [
         f"{type(module).__name__}({module.in_features}, {module.out_features})"
         if hasattr(module, "in_features")
         else type(module).__name__
         for module in leaves
-        if module is not model
     ]
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "") or type(model).__name__
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
 def _check_linear(torch: Any, model: Any, linear: list[Any], listed: str) -> None:
@@ -265,14 +264,14 @@ class _Trial:
         """Call the forward of a model."""
         inner, outer = layers.inner, layers.outer
         points = np.random.default_rng(0).standard_normal((_TRIALS, inner.in_features))
-        trial = torch.as_tensor(points).to(inner.weight)
+        trial = torch.as_tensor(points, dtype=inner.weight.dtype).to(inner.weight.device)
         try:
             with torch.no_grad():
                 outputs = to_array(model(trial)).reshape(_TRIALS, -1)
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise InvalidInputError(
-                f"the model does not take inputs of shape {points.shape}: "
-                f"{str(error).splitlines()[0]}"
+                f"the model does not turn inputs of shape {points.shape} into one tensor of "
+                f"outputs: {str(error).splitlines()[0]}"
             ) from None
         arguments = to_array(trial) @ to_array(inner.weight).T
         if inner.bias is not None:

@@ -181,11 +181,14 @@ def load_into_torch(
     split = np.cumsum([neuron.outer_columns, neuron.inputs])
     a, w, b = np.split(measure.positions.astype(np.float64), split, axis=1)
     a = a if outer == "trained" else np.ones((len(measure), 1))
+    written = [
+        (layers.outer.weight, a.T / layers.magnification(scale)),
+        (layers.inner.weight, w),
+        *([(layers.inner.bias, b[:, 0])] if neuron.bias else []),
+    ]
     with torch.no_grad():
-        layers.outer.weight.copy_(torch.from_numpy(a.T / layers.magnification(scale)))
-        layers.inner.weight.copy_(torch.from_numpy(w))
-        if neuron.bias:
-            layers.inner.bias.copy_(torch.from_numpy(b[:, 0]))
+        for parameter, values in written:
+            parameter.copy_(torch.as_tensor(values, dtype=parameter.dtype))
 
 
 def mean_field_parameter_groups(
