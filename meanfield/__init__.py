@@ -60,12 +60,11 @@ if TYPE_CHECKING:
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
     from meanfield.torch_networks import (
-        TorchRecorder,
         load_into_torch,
-        mean_field_parameter_groups,
         measure_from_torch,
         neuron_from_torch,
     )
+    from meanfield.torch_training import TorchRecorder, mean_field_parameter_groups
     from meanfield.trajectory import Trajectory, open
     from meanfield.volumes import RadialVolume
 
@@ -99,7 +98,7 @@ _HOMES = {
     "Ridge": "meanfield.regularizers",
     "Sphere": "meanfield.measures",
     "Study": "meanfield.study",
-    "TorchRecorder": "meanfield.torch_networks",
+    "TorchRecorder": "meanfield.torch_training",
     "Trajectory": "meanfield.trajectory",
     "TrajectoryComparison": "meanfield.comparison",
     "animate": "meanfield.plotting",
@@ -110,7 +109,7 @@ _HOMES = {
     "fluctuations": "meanfield.fluctuations",
     "gibbs": "meanfield.gibbs",
     "load_into_torch": "meanfield.torch_networks",
-    "mean_field_parameter_groups": "meanfield.torch_networks",
+    "mean_field_parameter_groups": "meanfield.torch_training",
     "measure_from_arrays": "meanfield.array_networks",
     "measure_from_torch": "meanfield.torch_networks",
     "neuron_from_torch": "meanfield.torch_networks",

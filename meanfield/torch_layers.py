@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from meanfield.activation import Activation
-from meanfield.activations import (
-    activation_from_dict,
-    activations,
-    clipped_linear,
-    leaky_relu,
-)
 from meanfield.checks import as_number
 from meanfield.errors import InvalidInputError
-from meanfield.typing import Float64Array
+from meanfield.neurons import Neuron
+from meanfield.torch_modules import is_transparent, named_activation, recognised_activation
+from meanfield.typing import Float64Array, FloatArray
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["TwoLayers", "find_layers", "require_torch", "to_array"]
+__all__ = ["Outer", "TwoLayers", "find_layers", "require_torch"]
 
 # Points at which the forward of a model is tried.
 _TRIALS = 4
 # Relative error of a trial that is rounding, as a power of the precision of the numbers.
 _ROUNDING_POWER = 0.6
-# From this argument on, where PyTorch replaces softplus by the identity, they agree to 2e-9.
-_SOFTPLUS_THRESHOLD = 20.0
+# Relative deviation from 1 of outer weights that are fixed there.
+_FIXED = 1e-6
+
+Outer = Literal["trained", "fixed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +57,35 @@ class TwoLayers:
         """Factor c = N s/α, so that a_i = c A_i."""
         return self.width * self.output_factor / as_number("scale", scale, "positive")
 
+    def neuron(self, outer: Outer) -> Neuron:
+        """Φ, with a trained or a fixed outer weight."""
+        inputs, outputs = self.inner.in_features, self.outer.out_features
+        return Neuron(inputs, outputs, self.activation, outer, self.inner.bias is not None)
+
+    def positions(self, scale: float, outer: Outer) -> FloatArray:
+        """Parameters (a, w, b) of the neurons as they are now, (N, p).
+
+        Raises
+        ------
+        InvalidInputError
+            If outer weights that are to be fixed are not 1.
+        """
+        a = self.magnification(scale) * _to_array(self.outer.weight).T
+        parts = [a, _to_array(self.inner.weight)]
+        if self.neuron(outer).outer_columns == 0:
+            off = np.abs(a - 1.0)
+            if not (off <= _FIXED).all():
+                raise InvalidInputError(
+                    'outer="fixed" needs outer weights a_i = (N s/α) A_i that are 1, got '
+                    f'{a.ravel()[off.argmax()]:.6g}; take outer="trained"'
+                )
+            del parts[0]
+        if self.inner.bias is not None:
+            parts.append(_to_array(self.inner.bias)[:, None])
+        positions = np.concatenate(parts, axis=1)
+        double = self.inner.weight.dtype == require_torch().float64
+        return positions if double else positions.astype(np.float32)
+
 
 def require_torch() -> Any:
     """Import PyTorch.
@@ -78,7 +104,7 @@ def require_torch() -> Any:
     return torch
 
 
-def to_array(tensor: torch.Tensor) -> Float64Array:
+def _to_array(tensor: torch.Tensor) -> Float64Array:
     """Values of a tensor on any device, in float64."""
     array: Float64Array = tensor.detach().cpu().double().numpy()
     return array
@@ -110,9 +136,13 @@ def find_layers(model: Any, activation: Any, output_factor: float | None) -> Two
     linear = [module for module in leaves if isinstance(module, torch.nn.Linear)]
     _check_linear(torch, model, linear, _listed(leaves))
     inner, outer = linear
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
+        raise InvalidInputError("the weights of the model are not all finite numbers")
     _check_dropout(leaves)
-    found = [module for module in leaves if module not in linear and not _is_transparent(module)]
-    chosen = _recognised(found) if activation is None else _checked(activation, found)
+    found = [module for module in leaves if module not in linear and not is_transparent(module)]
+    chosen = (
+        recognised_activation(found) if activation is None else named_activation(activation, found)
+    )
     layers = TwoLayers(inner, outer, chosen, factor)
     trial = _Trial.of(torch, model, layers)
     if trial.fits(1.0) or trial.fits(factor) or (output_factor is None and trial.is_multiple):
@@ -167,83 +197,6 @@ def _check_dropout(leaves: list[Any]) -> None:
             )
 
 
-def _is_transparent(module: Any) -> bool:
-    name = type(module).__name__
-    return name in ("Identity", "Flatten", "Unflatten") or "Dropout" in name
-
-
-def _slope_of(module: Any) -> Activation:
-    return leaky_relu(float(module.negative_slope))
-
-
-def _softplus(module: Any) -> Activation:
-    if module.beta != 1 or module.threshold < _SOFTPLUS_THRESHOLD:
-        raise InvalidInputError(
-            f"Softplus(beta={module.beta:g}, threshold={module.threshold:g}) is not softplus here; "
-            "take beta=1 and the threshold 20 or more"
-        )
-    return activations["softplus"]
-
-
-def _gelu(module: Any) -> Activation:
-    if module.approximate != "none":
-        raise InvalidInputError(
-            f"GELU(approximate={module.approximate!r}) is not gelu, which is exact; take "
-            'approximate="none"'
-        )
-    return activations["gelu"]
-
-
-# σ by the class of its module; a class that is not listed needs the argument `activation`.
-_ACTIVATIONS: Mapping[str, Callable[[Any], Activation]] = {
-    "ReLU": lambda module: activations["relu"],
-    "LeakyReLU": _slope_of,
-    "Tanh": lambda module: activations["tanh"],
-    "Sigmoid": lambda module: activations["sigmoid"],
-    "SiLU": lambda module: activations["silu"],
-    "Softplus": _softplus,
-    "GELU": _gelu,
-    "ReLU6": lambda module: clipped_linear(0.0, 6.0, 0.0, 6.0),
-    "Hardtanh": lambda module: clipped_linear(
-        module.min_val, module.max_val, module.min_val, module.max_val
-    ),
-    "Hardsigmoid": lambda module: clipped_linear(-3.0, 3.0, 0.0, 1.0),
-}
-
-
-def _checked(activation: Any, found: list[Any]) -> Activation:
-    """σ as it was named, which a known module must not contradict."""
-    chosen = activation_from_dict(activation)
-    if len(found) == 1 and _is_known(found[0]) and (own := _recognised(found)) != chosen:
-        raise InvalidInputError(
-            f"the activation of the model is {own.name} {own.parameters or ''}".rstrip()
-            + f", not {chosen.name} {chosen.parameters or ''}".rstrip()
-        )
-    return chosen
-
-
-def _is_known(module: Any) -> bool:
-    kind = type(module)
-    return kind.__name__ in _ACTIVATIONS and kind.__module__.startswith("torch.")
-
-
-def _recognised(found: list[Any]) -> Activation:
-    """σ of the one module between the layers, the identity if there is none."""
-    if not found:
-        return activations["linear"]
-    names = [type(module).__name__ for module in found]
-    if len(found) > 1:
-        raise InvalidInputError(
-            f"a two-layer network has one activation; the model has {', '.join(names)}"
-        )
-    if not _is_known(found[0]):
-        raise InvalidInputError(
-            f"the activation {names[0]} is not known; known are {', '.join(_ACTIVATIONS)}; name "
-            "another by the argument activation, as in activation='sin'"
-        )
-    return _ACTIVATIONS[names[0]](found[0])
-
-
 @dataclass(frozen=True, eq=False)
 class _Trial:
     """Outputs of a model at a few points beside those that its layers give, with s = 1.
@@ -267,16 +220,16 @@ class _Trial:
         trial = torch.as_tensor(points, dtype=inner.weight.dtype).to(inner.weight.device)
         try:
             with torch.no_grad():
-                outputs = to_array(model(trial)).reshape(_TRIALS, -1)
+                outputs = _to_array(model(trial)).reshape(_TRIALS, -1)
         except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise InvalidInputError(
                 f"the model does not turn inputs of shape {points.shape} into one tensor of "
                 f"outputs: {str(error).splitlines()[0]}"
             ) from None
-        arguments = to_array(trial) @ to_array(inner.weight).T
+        arguments = _to_array(trial) @ _to_array(inner.weight).T
         if inner.bias is not None:
-            arguments += to_array(inner.bias)
-        hidden, weights = layers.activation(arguments), to_array(outer.weight).T
+            arguments += _to_array(inner.bias)
+        hidden, weights = layers.activation(arguments), _to_array(outer.weight).T
         tolerance = float(torch.finfo(inner.weight.dtype).eps) ** _ROUNDING_POWER
         rounding = tolerance * (np.abs(hidden) @ np.abs(weights))
         return cls(outputs, hidden @ weights, rounding)

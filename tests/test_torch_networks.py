@@ -168,6 +168,13 @@ def test_other_models_are_refused_with_what_was_found(model, message):
         mf.measure_from_torch(model)
 
 
+def test_weights_that_are_not_finite_are_refused():
+    model = plain()
+    nn.init.constant_(model[0].weight, torch.inf)
+    with pytest.raises(mf.InvalidInputError, match="weights of the model are not all finite"):
+        mf.measure_from_torch(model)
+
+
 def test_without_pytorch_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(mf.InvalidInputError, match=r'pip install "meanfield-flow\[torch\]"'):
