@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from meanfield.problem import Problem
     from meanfield.quadrature import quadrature
     from meanfield.radial_laws import RadialGaussian
+    from meanfield.recording import Recording
     from meanfield.reduced import ReducedProblem
     from meanfield.reductions import Reduction
     from meanfield.regularizers import Ridge
@@ -79,6 +80,7 @@ _HOMES = {
     "Problem": "meanfield.problem",
     "RadialGaussian": "meanfield.radial_laws",
     "RadialVolume": "meanfield.volumes",
+    "Recording": "meanfield.recording",
     "ReducedProblem": "meanfield.reduced",
     "Reduction": "meanfield.reductions",
     "Ridge": "meanfield.regularizers",
@@ -129,6 +131,7 @@ __all__ = [
     "Problem",
     "RadialGaussian",
     "RadialVolume",
+    "Recording",
     "ReducedProblem",
     "Reduction",
     "Ridge",

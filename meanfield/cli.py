@@ -22,6 +22,8 @@ from meanfield.options import (
     Example,
     FigureOut,
     Force,
+    FrameDtype,
+    FrameParticles,
     MovieOut,
     MovieSeconds,
     Particles,
@@ -51,6 +53,7 @@ from meanfield.safeguards import (
     check_output,
     check_same_run,
     data_file,
+    frame_recording,
     is_study,
     open_run,
     running,
@@ -135,6 +138,8 @@ def simulate(
     seed: Seed = 0,
     settings: Settings = None,
     out: RunOut = None,
+    frame_particles: FrameParticles = None,
+    frame_dtype: FrameDtype = None,
     resume: Resume = False,
     quiet: Quiet = False,
     force: Force = False,
@@ -154,6 +159,7 @@ def simulate(
 
     described = named_experiment(source, settings, {"particles": particles, "t_end": t_end})
     path = data_file(out or Path(f"{described.name}.h5"))
+    recording = frame_recording(frame_particles, frame_dtype)
     if resume and force:
         raise InvalidInputError("--resume continues a file and --force replaces it: give one")
     if not resume:
@@ -171,8 +177,9 @@ def simulate(
             )
         else:
             done = experiment.run(
-                path, seed=seed, solver=solver, particles=particles, progress=not quiet, force=force
-            )
+                path, seed=seed, solver=solver, particles=particles, progress=not quiet,
+                force=force, recording=recording,
+            )  # fmt: skip
     if not quiet:
         from meanfield import report
 

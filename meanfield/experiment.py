@@ -13,6 +13,7 @@ from meanfield.errors import unknown_name
 from meanfield.measures import InitialLaw, Measure, Sampling
 from meanfield.observers import Accuracy, Observer, TestRisk
 from meanfield.problem import Problem
+from meanfield.recording import Recording
 from meanfield.registry import EntryPointRegistry
 from meanfield.simulate import resume, simulate
 from meanfield.solver import Solver, default_solver, solvers
@@ -159,6 +160,7 @@ class Experiment:
         observers: Sequence[Observer] = (),
         progress: bool = False,
         force: bool = False,
+        recording: Recording | None = None,
     ) -> Trajectory:
         """Simulate; arguments as in `start` and `meanfield.simulate.simulate`."""
         name = next(iter(self.solvers)) if solver is None else solver
@@ -174,6 +176,7 @@ class Experiment:
             observers=(*self.observers(), *self.estimates(name, start, seed), *observers),
             progress=progress,
             force=force,
+            recording=recording,
         )
 
     def resume(

@@ -13,8 +13,9 @@ import numpy as np
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
 from meanfield.problems import problem_from_dict
+from meanfield.recording import read_recorded_support
 from meanfield.solver import solver_from_dict
-from meanfield.supports import frame_variables, read_support
+from meanfield.supports import frame_variables
 from meanfield.typing import Array, Float64Array
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class FileSource:
                 solver=solver_from_dict(json.loads(file.attrs["solver"])),
                 seed=int(file.attrs["seed"]),
                 times=file["save_time"][()],
-                support=read_support(file),
+                support=read_recorded_support(file),
                 observables=tuple(
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
                 ),
@@ -188,12 +189,10 @@ def _is_scalar(name: str, dataset: Any) -> bool:
 @contextmanager
 def _reading(path: Path) -> Iterator[Any]:
     """Open for reading without the lock that a running simulation holds."""
-    import h5py
-
     if not path.is_file():
         raise FileError(f"there is no file {path}")
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with _opened(path) as file:
             yield file
     except FileError:
         raise
@@ -201,3 +200,15 @@ def _reading(path: Path) -> Iterator[Any]:
         if isinstance(error, InvalidInputError):
             raise
         raise FileError(f"{path} is not a readable trajectory: {error}") from None
+
+
+def _opened(path: Path) -> Any:
+    import h5py
+
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        # This process has the file open with a lock already, in xarray perhaps.
+        if "locking flag" not in str(error):
+            raise
+        return h5py.File(path, "r")

@@ -35,7 +35,9 @@ __all__ = [
 ]
 
 FORMAT = "meanfield-trajectory"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# Version that brought an attribute; without it, a file has the first.
+_SINCE = {"run_particles": 2}
 #: Arrays that a problem is made of, by the part it belongs to, with their dimensions.
 PROBLEM_ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
     "data": {"inputs": ("point", "input"), "targets": ("point", "target"), "weights": ("point",)},
@@ -93,7 +95,7 @@ def lay_out(file: Any, header: Header) -> None:
     arrays = {part: described.pop(part) for part in PROBLEM_ARRAYS if part in described}
     file.attrs.update(
         format=FORMAT,
-        format_version=FORMAT_VERSION,
+        format_version=max(_SINCE.get(name, 1) for name in ("", *support.attributes)),
         problem=json.dumps(described),
         solver=json.dumps(header.solver.to_dict()),
         seed=header.seed,

@@ -21,6 +21,8 @@ __all__ = [
     "Example",
     "FigureOut",
     "Force",
+    "FrameDtype",
+    "FrameParticles",
     "MovieOut",
     "MovieSeconds",
     "Particles",
@@ -128,6 +130,22 @@ CheckedSolvers = Annotated[
 RunOut = Annotated[
     Path | None,
     typer.Option("--out", metavar="RUN.h5", help="File to write; NAME.h5 by default."),
+]
+FrameParticles = Annotated[
+    int | None,
+    typer.Option(
+        "--frame-particles",
+        metavar="N",
+        help="Record so many of the particles only; the run is the same.",
+    ),
+]
+FrameDtype = Annotated[
+    str | None,
+    typer.Option(
+        "--frame-dtype",
+        metavar="DTYPE",
+        help="Precision of recorded positions, float32 or float64; the run's by default.",
+    ),
 ]
 Resume = Annotated[
     bool,

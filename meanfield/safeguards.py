@@ -12,6 +12,7 @@ from meanfield.errors import DivergenceError, FileError, InvalidInputError
 
 if TYPE_CHECKING:
     from meanfield.experiment import Experiment
+    from meanfield.recording import Recording
     from meanfield.trajectory import Trajectory
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "check_output",
     "check_same_run",
     "data_file",
+    "frame_recording",
     "is_study",
     "open_run",
     "running",
@@ -52,6 +54,21 @@ def data_file(path: Path) -> Path:
     if path.suffix.lower() not in (".h5", ".hdf5"):
         raise InvalidInputError(f"{path} must end in .h5, so that it is known as an HDF5 file")
     return path
+
+
+def frame_recording(particles: int | None, dtype: str | None) -> Recording:
+    """What the frames of a run are to hold.
+
+    Raises
+    ------
+    InvalidInputError
+        If the number is below 1 or the precision unknown.
+    """
+    from meanfield.recording import Recording
+
+    if particles is not None and particles < 1:
+        raise InvalidInputError(f"--frame-particles must be >= 1, got {particles}")
+    return Recording(particles, dtype)  # type: ignore[arg-type]
 
 
 def check_output(path: Path, force: bool, kinds: tuple[str, ...] = ()) -> Path:

@@ -18,6 +18,7 @@ from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import Measure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
+from meanfield.recording import Recording
 from meanfield.shared_store import SharedStore
 from meanfield.solver import Solver, state_from_arrays, state_to_arrays
 from meanfield.storage import HDF5Store, Header, MemoryStore, Store
@@ -48,6 +49,7 @@ def simulate(
     observers: Sequence[Observer] = (),
     progress: bool = False,
     force: bool = False,
+    recording: Recording | None = None,
 ) -> Trajectory:
     """Let a measure evolve and record it at given times.
 
@@ -74,6 +76,8 @@ def simulate(
         Show a progress bar on standard error.
     force : bool
         Overwrite an existing file.
+    recording : Recording, optional
+        What of the particles the frames hold; all of it by default.
 
     Returns
     -------
@@ -108,7 +112,8 @@ def simulate(
     _check_ranks(solver, store)
     sink: Store = MemoryStore() if store is None else _file_store()(store, force=force)
     with single_threaded_blas(), _overflow_reported():
-        state, support = _started(solver, problem, measure, seed)
+        state, first = solver.advance(problem, solver.start(problem, measure, seed), 0.0)
+        support = _support(solver, first, recording or Recording(), seed)
         sink.create(
             Header(
                 problem=problem,
@@ -180,13 +185,10 @@ class _Run:
     state: Any
 
 
-def _started(
-    solver: Solver[Any], problem: AnyProblem, measure: Measure, seed: int
-) -> tuple[Any, Support]:
-    """State at time 0, and what the measures that the solver makes live on."""
-    state, first = solver.advance(problem, solver.start(problem, measure, seed), 0.0)
+def _support(solver: Solver[Any], first: Measure, recording: Recording, seed: int) -> Support:
+    """What the frames of a run from this measure hold."""
     changes_masses = getattr(solver, "changes_masses", False)
-    return state, support_of(first, changes_masses=changes_masses)
+    return recording.of(support_of(first, changes_masses=changes_masses), first.weights, seed)
 
 
 def _record(run: _Run, first: int, progress: bool) -> Trajectory:
@@ -236,7 +238,11 @@ def _commit(run: _Run, index: int, measure: Measure) -> None:
         value, name = observer(frame), getattr(observer, "name", None)
         if name is not None and value is not None:
             scalars[name] = float(value)
-    run.sink.write_frame(index, time, run.support.values(measure), scalars)
+    try:
+        values = run.support.values(measure)
+    except ArithmeticError as error:
+        raise DivergenceError(f"at t = {time:.6g}, {error}", time) from None
+    run.sink.write_frame(index, time, values, scalars)
 
 
 def _check_start(problem: AnyProblem, measure: Measure, solver: Solver[Any]) -> None:
