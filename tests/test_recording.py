@@ -22,10 +22,11 @@ from oracles import LinearNeuron, line_data
 PROBLEM = LinearNeuron(line_data()).problem
 START = ParticleMeasure.gaussian(40, 1, seed=0)
 TIMES = [0.0, 0.25, 0.5, 1.0]
+FLOW = ParticleFlow()
 FEW = Recording(particles=7, dtype="float32")
 
 
-def run_to(store, recording=None, start=START, observers=(), solver=ParticleFlow()):
+def run_to(store, recording=None, start=START, observers=(), solver=FLOW):
     return simulate(
         PROBLEM, start, solver, t_end=1.0, save_at=TIMES, store=store, observers=observers,
         recording=recording, seed=5,
@@ -144,10 +145,12 @@ def test_what_cannot_be_recorded_is_said():
     grid = GridMeasure.from_density(Gaussian(1).density, -3.0, 3.0, 12)
     with pytest.raises(InvalidInputError, match="a grid is recorded whole"):
         FEW.of(support_of(grid), grid.weights, 0)
-    lonely = ParticleMeasure([[0.0], [1.0]], [1.0, 0.0])
-    with pytest.raises(InvalidInputError, match="the 1 particles to record have no mass"):
-        for seed in range(20):
-            Recording(particles=1).of(support_of(lonely), lonely.weights, seed)
+    lonely = ParticleMeasure([[0.0], [1.0], [2.0]], [1.0, 0.0, 0.0])
+    support = support_of(lonely, changes_masses=True)
+    of_no_mass = [Recording(particles=2).of(support, lonely.weights, seed) for seed in range(20)]
+    lost = next(kept for kept in of_no_mass if 0 not in kept.numbers)
+    with pytest.raises(ZeroDivisionError, match="the 2 particles to record have no mass"):
+        lost.values(lonely)
 
 
 def test_a_position_beyond_float32_stops_the_run(tmp_path):
