@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from meanfield.activation import Activation
     from meanfield.compare import compare
+    from meanfield.compression import compress
     from meanfield.datasets import Dataset
     from meanfield.errors import (
         DivergenceError,
@@ -89,6 +90,7 @@ _HOMES = {
     "Trajectory": "meanfield.trajectory",
     "animate": "meanfield.plotting",
     "compare": "meanfield.compare",
+    "compress": "meanfield.compression",
     "decay_rate": "meanfield.relaxation",
     "fluctuations": "meanfield.fluctuations",
     "gibbs": "meanfield.gibbs",
@@ -141,6 +143,7 @@ __all__ = [
     "activations",
     "animate",
     "compare",
+    "compress",
     "coupling",
     "decay_rate",
     "distances",
