@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -21,9 +23,15 @@ from meanfield.supports import support_of
 from meanfield.trajectory import Trajectory
 from oracles import LinearNeuron, line_data
 
+COUNTS = Path("/proc/self/io")
 PROBLEM = LinearNeuron(line_data()).problem
 PARTICLES = ParticleMeasure.gaussian(20_000, 1, seed=0)
 GRID = GridMeasure.from_density(lambda points: 1 + points[:, 0] ** 2, -1.0, 1.0, 20_000)
+
+
+def bytes_read():
+    """Bytes that this process has asked the system for so far."""
+    return int(COUNTS.read_text().split()[1])
 
 
 def stored(path, measure, status="complete", frames=4, **settings):
@@ -99,6 +107,20 @@ def test_a_compressed_run_reads_as_before(tmp_path):
     assert again.measures[2] == first
     assert again.risk.tolist() == risk.tolist() and again.problem == problem
     assert again.observables["height"].tolist() == [np.pi * index for index in range(4)]
+
+
+@pytest.mark.skipif(not COUNTS.exists(), reason="the system does not count bytes that are read")
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_frame_is_read_without_the_others(tmp_path, compressed):
+    path = stored(tmp_path / "run.h5", PARTICLES, frames=20)
+    if compressed:
+        compress(path)
+    run = Trajectory.open(path)
+    frame = run.measures[5].positions.nbytes  # opens the file once: what is read once is known
+    before = bytes_read()
+    run.measures[7]
+    # A frame and the metadata on the way to it, of 20 frames.
+    assert frame / 2 < bytes_read() - before < 1.5 * frame
 
 
 @pytest.mark.parametrize("status", ["running", "interrupted", "failed"])

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray
-
 from files.make import DENSITY, MASSES, POSITIONS, PROBLEM, main
+
 from meanfield.trajectory import Trajectory
 
 FILES = Path(__file__).parent / "files"
@@ -74,7 +74,7 @@ NAMES = sorted(path.stem for path in FILES.glob("*.h5"))
 
 def test_every_kind_of_file_is_there():
     kinds = ["failed", "grid", "masses", "particles", "running", "single", "weighted"]
-    assert NAMES == sorted([f"{kind}-1" for kind in kinds] + ["partial-2"])
+    assert sorted([f"{kind}-1" for kind in kinds] + ["partial-2"]) == NAMES
 
 
 @pytest.mark.parametrize("read", [READ, of_package], ids=["page", "package"])
