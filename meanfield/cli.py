@@ -48,8 +48,8 @@ from meanfield.options import (
 )
 from meanfield.safeguards import (
     Stopped,
+    check_file_alone,
     check_output,
-    check_same_run,
     data_file,
     is_study,
     open_run,
@@ -141,38 +141,63 @@ def simulate(
 ) -> None:
     """Simulate the training of a network and record it in a file.
 
-    A run that was stopped goes on with the same command and --resume, and ends
-    as if it had never stopped.
+    A run that was stopped goes on with --resume and its file, or with the same
+    command and --resume, and ends as if it had never stopped. A later --t-end makes
+    it longer.
 
     For example:
     $ meanfield simulate digits
     $ meanfield simulate relu-1d --set function=hat --t-end 200 --out hat.h5
     $ meanfield simulate moons.toml --solver sgd --particles 256 --seed 1
     $ meanfield simulate teacher-student --solver langevin
+    $ meanfield simulate --resume hat.h5 --t-end 400
     """
+    if Path(source).suffix.lower() in (".h5", ".hdf5"):
+        given = {"--solver": solver, "--particles": particles, "--set": settings, "--out": out}
+        check_file_alone(source, resume, seed, force, given)
+        _proceed(Path(source), t_end, quiet)
+        return
     from meanfield.source import named_experiment
 
     described = named_experiment(source, settings, {"particles": particles, "t_end": t_end})
     path = data_file(out or Path(f"{described.name}.h5"))
     if resume and force:
         raise InvalidInputError("--resume continues a file and --force replaces it: give one")
-    if not resume:
-        check_output(path, force)
+    if resume:
+        from meanfield.same_run import check_same_run, planned_end
+
+        end = planned_end(path)
+        if t_end is not None and t_end > end:
+            described = named_experiment(source, settings, {"particles": particles, "t_end": end})
+        experiment = described.build()
+        check_same_run(path, experiment, experiment.solver(solver), seed, particles)
+        _proceed(path, t_end, quiet)
+        return
+    check_output(path, force)
     experiment = described.build()
-    chosen = experiment.solver(solver)
+    experiment.solver(solver)
     quiet = quiet or launched_rank() > 0
     started = time.monotonic()
-    if resume:
-        check_same_run(path, experiment, chosen, seed, particles)
     with running(path), experiment.shared():
-        if resume:
-            done = experiment.resume(
-                path, seed=seed, solver=solver, particles=particles, progress=not quiet
-            )
-        else:
-            done = experiment.run(
-                path, seed=seed, solver=solver, particles=particles, progress=not quiet, force=force
-            )
+        done = experiment.run(
+            path, seed=seed, solver=solver, particles=particles, progress=not quiet, force=force
+        )
+    _summarise(done, path, started, quiet)
+
+
+def _proceed(path: Path, t_end: float | None, quiet: bool) -> None:
+    """Continue the run of a file."""
+    from meanfield.simulate import resume, shared_run
+
+    open_run(path)
+    quiet = quiet or launched_rank() > 0
+    started = time.monotonic()
+    with running(path), shared_run(path):
+        done = resume(path, t_end=t_end, progress=not quiet)
+    _summarise(done, path, started, quiet)
+
+
+def _summarise(done: Any, path: Path, started: float, quiet: bool) -> None:
     if not quiet:
         from meanfield import report
 

@@ -131,7 +131,7 @@ RunOut = Annotated[
 ]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", metavar="", help="Continue the unfinished run in the file."),
+    typer.Option("--resume", metavar="", help="Continue the run in the file."),
 ]
 Widths = Annotated[
     str, typer.Option("--particles", metavar="N,N,…", help="Widths to compare, increasing.")

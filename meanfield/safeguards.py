@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from meanfield.errors import DivergenceError, FileError, InvalidInputError
 
 if TYPE_CHECKING:
-    from meanfield.experiment import Experiment
     from meanfield.trajectory import Trajectory
 
 __all__ = [
     "Stopped",
+    "check_file_alone",
     "check_output",
-    "check_same_run",
     "data_file",
     "is_study",
     "open_run",
@@ -92,48 +91,46 @@ def check_output(path: Path, force: bool, kinds: tuple[str, ...] = ()) -> Path:
     return path
 
 
-def check_same_run(
-    path: Path, experiment: Experiment, solver: Any, seed: int, particles: int | None = None
+def check_file_alone(
+    source: str, resume: bool, seed: int, force: bool, given: Mapping[str, object]
 ) -> None:
-    """Raise unless the file holds the run that is described.
+    """Raise unless a run's own file is named to be continued, with nothing that it holds.
 
     Parameters
     ----------
-    path : Path
-    experiment : Experiment
-    solver : Solver
+    source : str
+        Name of the file.
+    resume : bool
+        Whether it is to be continued.
     seed : int
-    particles : int, optional
-        What the user wants in total, if the solver places cells or nodes: it may round.
+        0 stands for that of the file.
+    force : bool
+        Whether files may be overwritten.
+    given : mapping of str to object
+        Options by name, None where they are not given.
 
     Raises
     ------
     FileError
         If the file is missing or unreadable.
     InvalidInputError
-        If it holds another run; the message says what differs.
+        If an option is given that cannot be changed.
     """
-    import numpy as np
-
-    found = open_run(path)
-    if hasattr(solver, "place"):
-        wanted = particles or found.particles
-        fits = 0.5 <= found.particles / wanted <= 2.0
-    else:
-        wanted, fits = experiment.particles, found.particles == experiment.particles
-    could_be = getattr(solver, "could_be", lambda other: other == solver)
-    differences = {
-        "another problem": found.problem != experiment.problem,
-        f"the solver {found.solver}, not {solver}": not could_be(found.solver),
-        f"the seed {found.seed}, not {seed}": found.seed != seed,
-        f"{found.particles} {found.unit}, not {wanted}": not fits,
-        "other times": not np.array_equal(found.times, experiment.save_at[: len(found)]),
-    }
-    for what, differs in differences.items():
-        if differs:
+    if not resume:
+        raise InvalidInputError(
+            f"{source} is no scenario; if it is a run, meanfield simulate --resume {source} "
+            "continues it"
+        )
+    if force:
+        raise InvalidInputError("--resume continues a file and --force replaces it: give one")
+    for option, value in given.items():
+        if value is not None:
             raise InvalidInputError(
-                f"{path} holds another run, which has {what}; --resume needs the same command"
+                f"{option} cannot be given when a file is resumed: the run goes on as it began; "
+                "only --t-end can be later"
             )
+    if seed not in (0, held := open_run(Path(source)).seed):
+        raise InvalidInputError(f"{source} was made with --seed {held}, which cannot be changed")
 
 
 def open_run(path: Path) -> Trajectory:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time as clock
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,23 +16,30 @@ from meanfield.checks import as_count, as_finite_array, as_number
 from meanfield.engines.ensemble import current
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.extension import extend, later_times
+from meanfield.frames import FileSource
+from meanfield.layout import Header
 from meanfield.measures import Measure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
+from meanfield.provenance import warn_of_changes
+from meanfield.recorded import describe_observers
 from meanfield.shared_store import SharedStore
 from meanfield.solver import Solver, state_from_arrays, state_to_arrays
-from meanfield.storage import HDF5Store, Header, MemoryStore, Store
+from meanfield.storage import HDF5Store, MemoryStore, Store
 from meanfield.supports import Support, support_of
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
 
-__all__ = ["resume", "simulate"]
+__all__ = ["resume", "shared_run", "simulate"]
 
 # Seconds between two stored solver states, more where these take long to write; a killed
 # run repeats at most the time since the last.
 _STATE_INTERVAL = 10.0
 # Times that writing took between two states: it costs a run a few per cent at most.
 _STATE_PAUSE = 20.0
+# Relative difference of a risk to its value elsewhere that rounding explains.
+_SAME_RISK = 1e-6
 # Variables of every run, which no observer may be called.
 _TAKEN = {"risk", "energy", "time", "position", "weight", "density"}
 
@@ -118,6 +126,7 @@ def simulate(
                 support=support,
                 observables=names,
                 state=state_to_arrays(state),
+                recorded=describe_observers(observers),
             )
         )
         run = _Run(problem, solver, times, sink, tuple(observers), support, state)
@@ -125,16 +134,29 @@ def simulate(
 
 
 def resume(
-    path: str | Path, *, observers: Sequence[Observer] = (), progress: bool = False
+    path: str | Path,
+    *,
+    t_end: float | None = None,
+    save_at: Any = None,
+    observers: Sequence[Observer] = (),
+    progress: bool = False,
 ) -> Trajectory:
-    """Continue an unfinished run from its file, to the same bits as if never stopped.
+    """Continue a run from its file, to the same bits as if it had never stopped.
 
     Parameters
     ----------
     path : path
-        File of a run that was interrupted, killed, or failed.
+        File of a run that was interrupted, killed, or failed; or that is to go on to a
+        later end than it was made for.
+    t_end : float, optional
+        Later time at which the run ends. The file gets longer: until a copy of it with room
+        for the further frames is complete, it stays what it is.
+    save_at : array, optional
+        Times of the further frames, after the last one of the file; by default they have
+        the distance of its last two.
     observers : sequence of Observer
-        The same named observers as in the first run.
+        Further observers. Of the named ones of the first run those of this package are
+        rebuilt from the file; others have to be given again.
     progress : bool
         Show a progress bar on standard error.
 
@@ -146,27 +168,104 @@ def resume(
     Raises
     ------
     FileError
-        If the file cannot be read, or holds no state to continue from.
+        If the file cannot be read, or holds no state to continue from, or another process
+        writes to it.
     InvalidInputError
-        If observers differ from those of the first run.
+        If the observers of the first run are lacking, times do not fit, or the state in the
+        file has another risk than was recorded: its activation is another function here.
+
+    Warns
+    -----
+    UserWarning
+        If other versions of packages, or another processor, may change the last bits.
+
+    Examples
+    --------
+    >>> import meanfield as mf
+    >>> from meanfield.solvers import ParticleFlow
+    >>> problem = mf.Problem(mf.Neuron(1, outer="fixed", bias=False), mf.Dataset([[1.0]], [0.5]))
+    >>> start = mf.ParticleMeasure.gaussian(10, 1, seed=0)
+    >>> run = mf.simulate(problem, start, ParticleFlow(), t_end=1.0, store="short.h5")
+    >>> len(mf.resume("short.h5", t_end=3.0))
+    301
     """
-    trajectory = Trajectory.open(path)
-    if trajectory.status == "complete":
-        return trajectory
-    sink, header, _, index, arrays = _file_store().reopen(path)
+    source = FileSource(Path(path))
+    header = source.header()
+    later = later_times(header.times, t_end, save_at)
+    if source.status == "complete" and not len(later):
+        return Trajectory.open(path)
+    observers = _all_observers(source, header, observers)
     _check_ranks(header.solver, path)
-    if _recorded_names(observers) != header.observables:
-        sink.close()
-        raise InvalidInputError(
-            f"the run records {', '.join(header.observables) or 'no observables'}, but the "
-            f"observers given record {', '.join(_recorded_names(observers)) or 'none'}"
-        )
+    warn_of_changes(path, source.last_versions)
+    if len(later):
+        current().first(lambda: extend(path, later))
+    risk = FileSource(Path(path)).scalars()["risk"]
+    sink, header, _, index, arrays = _file_store().reopen(path)
     state = state_from_arrays(header.solver.state_type, arrays)
     run = _Run(
         header.problem, header.solver, header.times, sink, tuple(observers), header.support, state
     )
     with single_threaded_blas(), _overflow_reported():
+        run = _checked(run, index, float(risk[index]))
         return _record(run, first=index + 1, progress=progress)
+
+
+def shared_run(path: str | Path) -> AbstractContextManager[None]:
+    """Inside, a run of a file shares its particles between all ranks, as `shared_particles`.
+
+    Parameters
+    ----------
+    path : path
+        File that is to be resumed; with one process nothing changes.
+    """
+    from meanfield.ranks import shared_particles
+
+    source = FileSource(Path(path))
+    header = source.header()
+    watched = [getattr(observer, "data", ()) for observer in source.observers().values()]
+    points = max(map(len, [getattr(header.problem, "data", ()), *watched]))
+    return shared_particles(len(header.support), points)
+
+
+def _all_observers(
+    source: FileSource, header: Header, given: Sequence[Observer]
+) -> tuple[Observer, ...]:
+    """Observers of the first run, from its file where they are not given, and unnamed ones."""
+    names = _recorded_names(given)
+    unnamed = tuple(observer for observer in given if not hasattr(observer, "name"))
+    named = dict(zip(names, (o for o in given if hasattr(o, "name")), strict=True))
+    known = {**source.observers(), **named}
+    lacking = [name for name in header.observables if name not in known]
+    surplus = [name for name in names if name not in header.observables]
+    if lacking or surplus:
+        records = ", ".join(header.observables) or "no observables"
+        raise InvalidInputError(
+            f"the run records {records}; "
+            + (f"give the observers of {', '.join(lacking)} again" if lacking else "")
+            + (f"it cannot record {', '.join(surplus)} as well" if not lacking else "")
+        )
+    return (*(known[name] for name in header.observables), *unnamed)
+
+
+def _checked(run: _Run, index: int, recorded: float) -> _Run:
+    """The run, if its state after frame `index` has the risk that was recorded there."""
+    state, measure = run.solver.advance(run.problem, run.state, float(run.times[index]))
+    risk = run.problem.risk(measure)
+    if not abs(risk - recorded) <= _SAME_RISK * abs(recorded):
+        reason = (
+            f"frame {index} was recorded with risk {recorded:.9g} and has risk {risk:.9g} here: "
+            "its activation, or another function of one's own, is not the same"
+        )
+        run.sink.finish("interrupted", reason)
+        run.sink.close()
+        raise InvalidInputError(f"the run cannot go on: {reason}")
+    if risk != recorded:
+        warnings.warn(
+            f"the risk of frame {index} has other last bits here than where it was recorded; "
+            "those of the further frames will differ, too",
+            stacklevel=3,
+        )
+    return replace(run, state=state)
 
 
 @dataclass(frozen=True, eq=False)

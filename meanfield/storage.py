@@ -26,9 +26,10 @@ from meanfield.layout import (
     read_state,
     reserve,
 )
+from meanfield.provenance import append_session
 from meanfield.typing import Array
 
-__all__ = ["HDF5Store", "Header", "MemoryStore", "Store", "write_failure"]
+__all__ = ["HDF5Store", "Header", "MemoryStore", "Store", "create_failure", "write_failure"]
 
 # Seconds between two calls that push the bytes from the system's cache to the disk.
 _SYNC_INTERVAL = 1.0
@@ -164,7 +165,7 @@ class HDF5Store:
             self.file = h5py.File(self.path, "r+")
         except OSError as error:
             part.unlink(missing_ok=True)
-            raise FileError(f"cannot write {self.path}: {_reason(error)}") from None
+            raise create_failure(self.path, error) from None
 
     @classmethod
     def reopen(
@@ -210,6 +211,7 @@ class HDF5Store:
             raise FileError(f"{path} holds no solver state to continue from; start it anew")
         store._sequence, index, arrays = state
         store.file.attrs["status"], store.file.attrs["reason"] = "running", ""
+        store.file.attrs["sessions"] = append_session(source.sessions, index + 1)
         return store, header, committed, index, arrays
 
     def write_frame(
@@ -312,6 +314,11 @@ class HDF5Store:
 
 # Files that failed to write; held so that nothing tries to close them.
 _abandoned: list[Any] = []
+
+
+def create_failure(path: Path, error: OSError) -> FileError:
+    """What to say of a file that cannot be made."""
+    return FileError(f"cannot write {path}: {_reason(error)}")
 
 
 def write_failure(path: Path, error: OSError) -> FileError:

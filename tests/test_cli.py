@@ -143,9 +143,9 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(small_run, monkeypatch, ca
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (["--seed", "1"], "has the seed 0, not 1"),
-        (["--solver", "sgd"], "has the solver ParticleFlow"),
-        (["points=50"], "has another problem"),
+        (["--seed", "1"], "the seed is 0, not 1"),
+        (["--solver", "sgd"], "the solver is ParticleFlow"),
+        (["points=50"], "problem.data.inputs has the shape"),
     ],
 )
 def test_resume_refuses_the_file_of_another_run(small_run, change, sentence, capsys):
