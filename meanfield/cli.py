@@ -21,6 +21,7 @@ from meanfield.options import (
     End,
     Example,
     FigureOut,
+    Follow,
     Force,
     MovieOut,
     MovieSeconds,
@@ -370,12 +371,16 @@ def plot(
 
 
 @app.command(cls=Verb)
-def info(path: DataFile) -> None:
+def info(path: DataFile, follow: Follow = False) -> None:
     """Say in words what a file holds.
+
+    With --follow it shows how far a run is that another process makes, and when it
+    will end, until it does. Ctrl-C stops looking; the run goes on.
 
     For example:
     $ meanfield info run.h5
     $ meanfield info study.h5
+    $ meanfield info --follow run.h5
     """
     from meanfield import report
 
@@ -383,13 +388,38 @@ def info(path: DataFile) -> None:
     if is_study(path):
         from meanfield.study import Study
 
+        if follow:
+            raise InvalidInputError(f"{path} is a comparison of widths; --follow is for runs")
         console.print(str(Study.open(path)), markup=False, soft_wrap=True)
         return
     trajectory = open_run(path)
+    if follow:
+        _follow(path)
+        return
     lines = trajectory.describe()
-    if trajectory.status != "complete":
-        lines.append(("to continue", "the command that made it, with --resume"))
+    if trajectory.is_being_written:
+        lines.append(("to follow it", f"meanfield info --follow {path}"))
+    elif trajectory.status != "complete":
+        lines.append(("to continue", f"meanfield simulate --resume {path}"))
     report.rows(console, lines)
+
+
+def _follow(path: Path) -> None:
+    """Look on until a run ends."""
+    from meanfield import report
+    from meanfield.watching import glances
+
+    console = report.output()
+    try:
+        last = report.follow(console, glances(path))
+    except KeyboardInterrupt:
+        return
+    resumed = f"resume it with: meanfield simulate --resume {path}"
+    if last.status == "abandoned":
+        raise Stopped(f"{path} stopped without finishing: no process writes to it; {resumed}")
+    if last.status != "complete":
+        raise Stopped(f"{path} {last.status}: {last.reason}; {resumed}")
+    report.rows(console, open_run(path).describe())
 
 
 @app.command(cls=Verb)

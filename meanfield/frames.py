@@ -139,6 +139,7 @@ class FileSource:
             self.created = str(file.attrs["created"])
             self.versions: dict[str, str] = json.loads(file.attrs["versions"])
             self.sessions: list[dict[str, Any]] = json.loads(file.attrs.get("sessions", "[]"))
+            self.save_times: Float64Array = file["save_time"][()]
             self.planned = int(file.attrs.get("planned", len(times)))
 
     def header(self) -> Header:

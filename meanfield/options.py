@@ -20,6 +20,7 @@ __all__ = [
     "End",
     "Example",
     "FigureOut",
+    "Follow",
     "Force",
     "MovieOut",
     "MovieSeconds",
@@ -132,6 +133,10 @@ RunOut = Annotated[
 Resume = Annotated[
     bool,
     typer.Option("--resume", metavar="", help="Continue the run in the file."),
+]
+Follow = Annotated[
+    bool,
+    typer.Option("--follow", metavar="", help="Show how far a running simulation is, to its end."),
 ]
 Widths = Annotated[
     str, typer.Option("--particles", metavar="N,N,…", help="Widths to compare, increasing.")

@@ -236,7 +236,7 @@ BAD_CALLS = [
     (["simulate", "relu-1d", "--resume"], "there is no file relu-1d.h5"),
     (["simulate", "relu-1d", "--resume", "--force"], "give one"),
     (["simulate", "none.toml"], "there is no file none.toml"),
-    (["simulate", "run.h5"], "its name must end in .toml"),
+    (["simulate", "run.h5"], "meanfield simulate --resume run.h5 continues it"),
     (["simulate", "relu-1d", "--out", "run.h5"], "run.h5 exists already; use --force"),
     (["compare", "relu-1d", "--particles", "8"], "at least two widths"),
     (["compare", "relu-1d", "--particles", "8,x"], "--particles takes widths such as"),
