@@ -151,11 +151,12 @@ class FileSource:
                 if part in file:
                     described[part] = {name: file[part][name][()] for name in names}
             problem = problem_from_dict(described)
+            made, planned = file["time"][()], file["save_time"][()]
             return Header(
                 problem=problem,
                 solver=solver_from_dict(json.loads(file.attrs["solver"])),
                 seed=int(file.attrs["seed"]),
-                times=file["save_time"][()],
+                times=np.where(np.isfinite(made), made, planned),
                 support=read_support(file),
                 observables=tuple(
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
