@@ -55,7 +55,6 @@ from meanfield.options import (
 )
 from meanfield.safeguards import (
     Stopped,
-    check_file_alone,
     check_output,
     data_file,
     is_study,
@@ -159,10 +158,12 @@ def simulate(
     $ meanfield simulate teacher-student --solver langevin
     $ meanfield simulate --resume hat.h5 --t-end 400
     """
+    from meanfield.run_file import check_file_alone, continue_run, summarise
+
     if Path(source).suffix.lower() in (".h5", ".hdf5"):
         given = {"--solver": solver, "--particles": particles, "--set": settings, "--out": out}
         check_file_alone(source, resume, seed, force, given)
-        _proceed(Path(source), t_end, quiet)
+        continue_run(Path(source), t_end, quiet)
         return
     from meanfield.source import named_experiment
 
@@ -178,7 +179,7 @@ def simulate(
             described = named_experiment(source, settings, {"particles": particles, "t_end": end})
         experiment = described.build()
         check_same_run(path, experiment, experiment.solver(solver), seed, particles)
-        _proceed(path, t_end, quiet)
+        continue_run(path, t_end, quiet)
         return
     check_output(path, force)
     experiment = described.build()
@@ -189,26 +190,8 @@ def simulate(
         done = experiment.run(
             path, seed=seed, solver=solver, particles=particles, progress=not quiet, force=force
         )
-    _summarise(done, path, started, quiet)
-
-
-def _proceed(path: Path, t_end: float | None, quiet: bool) -> None:
-    """Continue the run of a file."""
-    from meanfield.simulate import resume, shared_run
-
-    open_run(path)
-    quiet = quiet or launched_rank() > 0
-    started = time.monotonic()
-    with running(path), shared_run(path):
-        done = resume(path, t_end=t_end, progress=not quiet)
-    _summarise(done, path, started, quiet)
-
-
-def _summarise(done: Any, path: Path, started: float, quiet: bool) -> None:
     if not quiet:
-        from meanfield import report
-
-        report.rows(report.output(), report.run_summary(done, path, time.monotonic() - started))
+        summarise(done, path, started)
 
 
 @app.command(cls=WorkingVerb)
@@ -422,7 +405,9 @@ def info(path: DataFile, follow: Follow = False) -> None:
         return
     trajectory = open_run(path)
     if follow:
-        _follow(path)
+        from meanfield.run_file import follow_run
+
+        follow_run(path)
         return
     lines = trajectory.describe()
     if trajectory.is_being_written:
@@ -430,24 +415,6 @@ def info(path: DataFile, follow: Follow = False) -> None:
     elif trajectory.status != "complete":
         lines.append(("to continue", f"meanfield simulate --resume {path}"))
     report.rows(console, lines)
-
-
-def _follow(path: Path) -> None:
-    """Look on until a run ends."""
-    from meanfield import report
-    from meanfield.watching import glances
-
-    console = report.output()
-    try:
-        last = report.follow(console, glances(path))
-    except KeyboardInterrupt:
-        return
-    resumed = f"resume it with: meanfield simulate --resume {path}"
-    if last.status == "abandoned":
-        raise Stopped(f"{path} stopped without finishing: no process writes to it; {resumed}")
-    if last.status != "complete":
-        raise Stopped(f"{path} {last.status}: {last.reason}; {resumed}")
-    report.rows(console, open_run(path).describe())
 
 
 @app.command(cls=Verb)

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.frames import FileSource
 from meanfield.measures import Measure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
 from meanfield.storage import Store
 from meanfield.supports import Support
 
-__all__ = ["commit_frame", "recorded_names"]
+__all__ = ["all_observers", "commit_frame", "recorded_names"]
 
 # Variables of every run, which no observer may be called.
 _TAKEN = {"risk", "energy", "time", "position", "weight", "density"}
@@ -64,3 +65,36 @@ def recorded_names(observers: Sequence[Observer]) -> tuple[str, ...]:
     if len(set(names)) < len(names) or _TAKEN & set(names):
         raise InvalidInputError(f"observers need different names of their own, got {names}")
     return names
+
+
+def all_observers(
+    source: FileSource, recorded: Sequence[str], given: Sequence[Observer]
+) -> tuple[Observer, ...]:
+    """Observers of a run: those given, and from its file the named ones that are not.
+
+    Parameters
+    ----------
+    source : FileSource
+    recorded : sequence of str
+        Names that the run records.
+    given : sequence of Observer
+
+    Raises
+    ------
+    InvalidInputError
+        If one is lacking that the file does not describe, or one is given that the run
+        does not record.
+    """
+    names = recorded_names(given)
+    unnamed = tuple(observer for observer in given if not hasattr(observer, "name"))
+    named = dict(zip(names, (o for o in given if hasattr(o, "name")), strict=True))
+    known = {**source.observers(), **named}
+    lacking = [name for name in recorded if name not in known]
+    surplus = [name for name in names if name not in recorded]
+    if lacking or surplus:
+        raise InvalidInputError(
+            f"the run records {', '.join(recorded) or 'no observables'}; "
+            + (f"give the observers of {', '.join(lacking)} again" if lacking else "")
+            + (f"it cannot record {', '.join(surplus)} as well" if not lacking else "")
+        )
+    return (*(known[name] for name in recorded), *unnamed)

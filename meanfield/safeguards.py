@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Stopped",
-    "check_file_alone",
     "check_output",
     "data_file",
     "is_study",
@@ -89,48 +88,6 @@ def check_output(path: Path, force: bool, kinds: tuple[str, ...] = ()) -> Path:
     if not os.access(folder, os.W_OK):
         raise FileError(f"the folder {folder} is not writable")
     return path
-
-
-def check_file_alone(
-    source: str, resume: bool, seed: int, force: bool, given: Mapping[str, object]
-) -> None:
-    """Raise unless a run's own file is named to be continued, with nothing that it holds.
-
-    Parameters
-    ----------
-    source : str
-        Name of the file.
-    resume : bool
-        Whether it is to be continued.
-    seed : int
-        0 stands for that of the file.
-    force : bool
-        Whether files may be overwritten.
-    given : mapping of str to object
-        Options by name, None where they are not given.
-
-    Raises
-    ------
-    FileError
-        If the file is missing or unreadable.
-    InvalidInputError
-        If an option is given that cannot be changed.
-    """
-    if not resume:
-        raise InvalidInputError(
-            f"{source} is no scenario; if it is a run, meanfield simulate --resume {source} "
-            "continues it"
-        )
-    if force:
-        raise InvalidInputError("--resume continues a file and --force replaces it: give one")
-    for option, value in given.items():
-        if value is not None:
-            raise InvalidInputError(
-                f"{option} cannot be given when a file is resumed: the run goes on as it began; "
-                "only --t-end can be later"
-            )
-    if seed not in (0, held := open_run(Path(source)).seed):
-        raise InvalidInputError(f"{source} was made with --seed {held}, which cannot be changed")
 
 
 def open_run(path: Path) -> Trajectory:

@@ -5,20 +5,15 @@ from __future__ import annotations
 import time as clock
 import warnings
 from collections.abc import Iterator, Sequence
-<<<<<<< HEAD
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
-=======
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
->>>>>>> main
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from meanfield.checks import as_count, as_finite_array, as_number
-from meanfield.committing import commit_frame, recorded_names
+from meanfield.committing import all_observers, commit_frame, recorded_names
 from meanfield.engines.ensemble import current
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
@@ -37,20 +32,15 @@ from meanfield.supports import Support, support_of
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
 
-__all__ = ["resume", "shared_run", "simulate"]
+__all__ = ["resume", "simulate"]
 
 # Seconds between two stored solver states, more where these take long to write; a killed
 # run repeats at most the time since the last.
 _STATE_INTERVAL = 10.0
 # Times that writing took between two states: it costs a run a few per cent at most.
 _STATE_PAUSE = 20.0
-<<<<<<< HEAD
 # Relative difference of a risk to its value elsewhere that rounding explains.
 _SAME_RISK = 1e-6
-# Variables of every run, which no observer may be called.
-_TAKEN = {"risk", "energy", "time", "position", "weight", "density"}
-=======
->>>>>>> main
 
 
 def simulate(
@@ -203,22 +193,13 @@ def resume(
     later = later_times(header.times, t_end, save_at)
     if source.status == "complete" and not len(later):
         return Trajectory.open(path)
-    observers = _all_observers(source, header, observers)
+    observers = all_observers(source, header.observables, observers)
     _check_ranks(header.solver, path)
-<<<<<<< HEAD
     warn_of_changes(path, source.last_versions)
     if len(later):
         current().first(lambda: extend(path, later))
     risk = FileSource(Path(path)).scalars()["risk"]
     sink, header, _, index, arrays = _file_store().reopen(path)
-=======
-    if recorded_names(observers) != header.observables:
-        sink.close()
-        raise InvalidInputError(
-            f"the run records {', '.join(header.observables) or 'no observables'}, but the "
-            f"observers given record {', '.join(recorded_names(observers)) or 'none'}"
-        )
->>>>>>> main
     state = state_from_arrays(header.solver.state_type, arrays)
     run = _Run(
         header.problem, header.solver, header.times, sink, tuple(observers), header.support, state
@@ -226,43 +207,6 @@ def resume(
     with single_threaded_blas(), _overflow_reported():
         run = _checked(run, index, float(risk[index]))
         return _record(run, first=index + 1, progress=progress)
-
-
-def shared_run(path: str | Path) -> AbstractContextManager[None]:
-    """Inside, a run of a file shares its particles between all ranks, as `shared_particles`.
-
-    Parameters
-    ----------
-    path : path
-        File that is to be resumed; with one process nothing changes.
-    """
-    from meanfield.ranks import shared_particles
-
-    source = FileSource(Path(path))
-    header = source.header()
-    watched = [getattr(observer, "data", ()) for observer in source.observers().values()]
-    points = max(map(len, [getattr(header.problem, "data", ()), *watched]))
-    return shared_particles(len(header.support), points)
-
-
-def _all_observers(
-    source: FileSource, header: Header, given: Sequence[Observer]
-) -> tuple[Observer, ...]:
-    """Observers of the first run, from its file where they are not given, and unnamed ones."""
-    names = _recorded_names(given)
-    unnamed = tuple(observer for observer in given if not hasattr(observer, "name"))
-    named = dict(zip(names, (o for o in given if hasattr(o, "name")), strict=True))
-    known = {**source.observers(), **named}
-    lacking = [name for name in header.observables if name not in known]
-    surplus = [name for name in names if name not in header.observables]
-    if lacking or surplus:
-        records = ", ".join(header.observables) or "no observables"
-        raise InvalidInputError(
-            f"the run records {records}; "
-            + (f"give the observers of {', '.join(lacking)} again" if lacking else "")
-            + (f"it cannot record {', '.join(surplus)} as well" if not lacking else "")
-        )
-    return (*(known[name] for name in header.observables), *unnamed)
 
 
 def _checked(run: _Run, index: int, recorded: float) -> _Run:

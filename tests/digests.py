@@ -81,8 +81,8 @@ def of_limits() -> dict[str, Callable[[], Any]]:
             FLAT, GridFlow().place(FLAT, Gaussian(2), 900, 0.1, 0), GridFlow(), 0.1
         ),
         "gibbs": lambda: of_gibbs(bumps(temperature=0.1), (400,)),
-        "gibbs-plane": lambda: of_gibbs(bumps(temperature=0.1, dim=2), (80, 80)),
-        "gibbs-many-points": lambda: of_gibbs(many, (80, 80)),
+        "gibbs-plane": lambda: of_gibbs(bumps(temperature=0.1, dim=2), (130, 130)),
+        "gibbs-many-points": lambda: of_gibbs(many, (60, 60)),
         "decay": lambda: decay_rate(NOISY, gibbs(NOISY, (300,))).rate,
         "fluctuations": of_fluctuations,
         "mean-field": of_mean_field,
@@ -117,14 +117,14 @@ def of_fluctuations():
 
 def of_mean_field():
     run = mf.simulate(PLAIN, Gaussian(1).sample(500, 1), ParticleFlow(), t_end=1.0)
-    return mf.MeanField(run).transport(Gaussian(1).sample(20_000, 2).positions, [0.0, 1.0])
+    return mf.MeanField(run).transport(Gaussian(1).sample(5_000, 2).positions, [0.0, 1.0])
 
 
 def of_many_points():
     inputs = np.random.default_rng(1).standard_normal((40_000, 1))
     problem = mf.Problem(PLAIN.neuron, mf.Dataset(inputs, np.sin(inputs)), loss="huber", ridge=0.1)
     measure = Gaussian(1).sample(40_000, 1)
-    return [problem.risk(measure), problem.energy(measure), measure.mean, measure.covariance]
+    return [problem.risk(measure), problem.energy(measure), measure.mean(), measure.covariance()]
 
 
 def of_distances() -> dict[str, Callable[[], Any]]:
@@ -142,7 +142,7 @@ def of_distances() -> dict[str, Callable[[], Any]]:
         "mmd": lambda: distances.mmd(mu, nu),
         "unbiased-energy": lambda: distances.unbiased_energy(mu, mu),
         "unbiased-mmd": lambda: distances.unbiased_mmd(mu, mu),
-        "sinkhorn": lambda: distances.sinkhorn(*small),
+        "sinkhorn": lambda: distances.sinkhorn(*small, 0.5),
         "coupling": lambda: distances.coupling(*wide),
         "function": lambda: distances.function(FLAT, *wide),
     }
