@@ -31,8 +31,8 @@ def digests_with(threads):
         env=os.environ | variables | {"PYTHONPATH": str(script.parent)},
         capture_output=True,
         text=True,
-        check=True,
     )
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 

@@ -287,7 +287,7 @@ def test_the_command_line_takes_the_file_alone_and_a_later_end(tmp_path, monkeyp
     assert mf.open(path).times[-1] == 6.0
     for change, sentence in (
         ("ridge=0.5", "run: problem.ridge.outer is 0.0, not 0.5; problem.ridge.inner is 0.0, not"),
-        ("noise=0.1", "run: problem.data.targets[0, 0] is 0.0, not 0.0"),
+        ("noise=0.1", "run: problem.data.targets[0, 0] is 2.44929e-16, not 0.0"),
         ("init_std=2", "run: its neurons started from another initial law; --resume needs"),
         ("frames=9", "run: it has 5 frames up to t = 2, not 9 frames up to t = 2"),
         ("particles=30", "run: it has 20 particles, not 30"),
