@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.errors import InvalidInputError
 from meanfield.frames import FileSource
+from meanfield.guards import require_finite
 from meanfield.measures import Measure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
@@ -28,29 +30,27 @@ def commit_frame(
     index: int,
     time: float,
     measure: Measure,
+    solver: Any = None,
 ) -> None:
     """Measure risk and energy, ask the observers, and write one frame.
 
     Raises
     ------
     DivergenceError
-        If the risk or the penalty is not finite.
+        If a number of the frame is not finite; with advice for the solver that made it.
     """
     risk, penalty = problem.risk(measure), problem.penalty(measure)
+    values = support.values(measure)
+    require_finite(solver, time, {"risk": risk, "penalty": penalty}, values)
     noise = problem.temperature * measure.entropy() if problem.temperature > 0.0 else 0.0
     energy = risk + penalty + noise if np.isfinite(noise) else np.nan
-    for what, number in (("risk", risk), ("penalty", penalty)):
-        if not np.isfinite(number):
-            raise DivergenceError(
-                f"the {what} is {number} at t = {time:.6g}; try a smaller step", time
-            )
     frame = Frame(index, time, measure, risk, energy, problem)
     scalars = {"risk": risk, "energy": energy}
     for observer in observers:
         value, name = observer(frame), getattr(observer, "name", None)
         if name is not None and value is not None:
             scalars[name] = float(value)
-    sink.write_frame(index, time, support.values(measure), scalars)
+    sink.write_frame(index, time, values, scalars)
 
 
 def recorded_names(observers: Sequence[Observer]) -> tuple[str, ...]:

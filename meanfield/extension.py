@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from meanfield.checks import as_finite_array, as_number
+from meanfield.direct_file import DirectFile
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.frames import FileSource
-from meanfield.layout import Header, checksum, extent, lay_out, read_state, reserve
-from meanfield.storage import create_failure
+from meanfield.layout import read_state
+from meanfield.storage import HDF5Store
 from meanfield.typing import Float64Array
 
 __all__ = ["extend", "later_times"]
@@ -100,59 +101,51 @@ def extend(path: str | Path, later: Float64Array) -> None:
     FileError
         If the file cannot be read or written, or holds no state to continue from.
     """
+    path = Path(path)
+    store = HDF5Store(path, force=True)
+    FileSource(path)  # refuses what is not to be touched
+    try:
+        # Locked: no other process may go on with the run meanwhile.
+        with DirectFile(path):
+            source = FileSource(path)
+            index, arrays = _state_of(source)
+            times = np.concatenate([source.save_times, later])
+            longer = replace(
+                source.header(), times=times, state=arrays, recorded=source.descriptions()
+            )
+            store.prepare(longer)
+            _copy(source, store)
+            store.write_state(index, arrays)
+            store.finish("interrupted", "made longer")
+            os.replace(store.part, path)
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"cannot extend {path}: {str(error.strerror).lower()}") from None
+    finally:
+        store.close()
+
+
+def _state_of(source: FileSource) -> tuple[int, dict[str, Any]]:
+    """Frame and arrays of the stored state."""
     import h5py
 
-    path = Path(path)
-    source = FileSource(path)
-    header, recorded = source.header(), source.descriptions()
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        # Open for writing: no other process may go on with the file meanwhile.
-        with h5py.File(path, "r+") as old:
-            state = read_state(old, source.committed)
-            if state is None:
-                raise FileError(f"{path} holds no solver state to continue from; start it anew")
-            times = np.concatenate([header.times, later])
-            longer = replace(header, times=times, state=state[2], recorded=recorded)
-            _require_room(path, longer)
-            with h5py.File(part, "w") as new:
-                lay_out(new, longer)
-                _copy(old, new, longer, source.committed)
-                _store_state(new, state[1], state[2])
-                end = max(extent(new[name]) for name in (*header.support.variables, "risk"))
-            reserve(part, end)
-            os.replace(part, path)
-    except OSError as error:
-        raise error if isinstance(error, FileError) else create_failure(path, error) from None
-    finally:
-        part.unlink(missing_ok=True)
+    with h5py.File(source.path, "r", locking=False) as file:
+        state = read_state(file, source.committed)
+    if state is None:
+        raise FileError(f"{source.path} holds no solver state to continue from; start it anew")
+    return state[1:]
 
 
-def _require_room(path: Path, header: Header) -> None:
-    free = shutil.disk_usage(path.absolute().parent).free
-    if header.size > free:
-        raise FileError(
-            f"cannot extend {path}: the longer file needs {header.size / 1e9:.3g} GB and "
-            f"{free / 1e9:.3g} GB are free; save fewer frames"
-        )
-
-
-def _copy(old: Any, new: Any, header: Header, committed: int) -> None:
+def _copy(source: FileSource, store: HDF5Store) -> None:
     """Copy the committed frames, and where the run comes from."""
-    for index in range(committed):
-        for name in header.support.variables:
-            new[name][index] = old[name][index]
-    for name in (*header.scalars, "time"):
-        new[name][:committed] = old[name][:committed]
-    for name in ("created", "versions", "sessions", "engine"):
-        if name in old.attrs:
-            new.attrs[name] = old.attrs[name]
-    planned = old.attrs.get("planned", len(old["save_time"]))
-    new.attrs.update(planned=planned, status="interrupted", reason="extended to a later end")
-
-
-def _store_state(file: Any, frame: int, arrays: dict[str, Any]) -> None:
-    slot = file["state/1"]
-    for name, value in arrays.items():
-        slot[name][...] = value
-    slot.attrs.update(frame=frame, checksum=checksum(arrays), sequence=1)
+    attributes, scalars = store.file.attrs, source.scalars()
+    for name in ("created", "versions", "engine"):
+        value = getattr(source, name)
+        attributes.modify(name, value if isinstance(value, str) else json.dumps(value))
+    attributes["planned"] = source.planned
+    store.record_session(json.dumps(source.sessions))
+    for index in range(source.committed):
+        numbers = {name: float(values[index]) for name, values in scalars.items()}
+        time = float(source.save_times[index])
+        store.write_frame(index, time, source.values(index), numbers)

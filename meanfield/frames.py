@@ -14,6 +14,7 @@ from meanfield.errors import FileError, InvalidInputError
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
 from meanfield.observers import Observer, observer_from_dict
 from meanfield.problems import problem_from_dict
+from meanfield.provenance import last_versions, read_sessions
 from meanfield.recorded import read_observers
 from meanfield.solver import solver_from_dict
 from meanfield.supports import frame_variables, read_support
@@ -134,11 +135,11 @@ class FileSource:
                 )
             times = file["time"][()]
             self.committed = int(np.argmin(np.append(np.isfinite(times), False)))
-            self.status, self.reason = str(file.attrs["status"]), str(file.attrs["reason"])
+            self.status, self.reason = (_text(file.attrs[name]) for name in ("status", "reason"))
             self.engine = str(file.attrs.get("engine", "tiled"))
             self.created = str(file.attrs["created"])
             self.versions: dict[str, str] = json.loads(file.attrs["versions"])
-            self.sessions: list[dict[str, Any]] = json.loads(file.attrs.get("sessions", "[]"))
+            self.sessions = read_sessions(_text(file.attrs.get("sessions", "[]")))
             self.save_times: Float64Array = file["save_time"][()]
             self.planned = int(file.attrs.get("planned", len(times)))
 
@@ -166,7 +167,7 @@ class FileSource:
     @property
     def last_versions(self) -> dict[str, str]:
         """Versions with which the last frames were made."""
-        return dict(self.sessions[-1]["versions"]) if self.sessions else self.versions
+        return last_versions(self.sessions) or self.versions
 
     def observers(self) -> dict[str, Observer]:
         """Observers that the run records with, as far as the file describes them."""
@@ -189,6 +190,11 @@ class FileSource:
         assert self.path is not None
         with _reading(self.path) as file:
             return {name: file[name][: self.committed] for name in _scalar_names(file)}
+
+
+def _text(value: Any) -> str:
+    """A text of any length, or the bytes of one of fixed length."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _scalar_names(file: Any) -> list[str]:

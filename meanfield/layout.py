@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,11 +26,12 @@ __all__ = [
     "Checksums",
     "Header",
     "checksum",
-    "extent",
     "lay_out",
     "particle_axis",
     "read_state",
-    "reserve",
+    "seal",
+    "set_status",
+    "set_text",
 ]
 
 FORMAT = "meanfield-trajectory"
@@ -44,6 +43,8 @@ PROBLEM_ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 #: Of every array of a state, the checksums of its blocks of particles.
 Checksums: TypeAlias = Mapping[str, Sequence[int]]
+# Bytes that the texts have which change while a run goes on.
+_ROOM = {"status": 16, "reason": 1024, "sessions": 4096}
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +103,12 @@ def lay_out(file: Any, header: Header) -> None:
         engine=header.problem.engine_name(support.dtype),
         versions=json.dumps(versions()),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        sessions=append_session([], 0),
-        status="running",
-        reason="",
         **support.attributes,
     )
+    for name, room in _ROOM.items():
+        file.attrs.create(name, np.bytes_(b""), dtype=_text(room))
+    set_status(file, "running")
+    set_text(file, "sessions", append_session([], 0))
     time = file.create_dataset("time", data=np.full(frames, np.nan))
     time.make_scale("time")
     time.attrs["long_name"] = "mean-field time"
@@ -124,7 +126,7 @@ def lay_out(file: Any, header: Header) -> None:
         attach_scales(file.create_dataset(name, data=np.full(frames, np.nan)), (time,))
     for slot in ("0", "1"):
         group = file.create_group(f"state/{slot}")
-        group.attrs.update(sequence=0, frame=-1, checksum=0)
+        group.attrs.update({name: np.int64(0) for name in ("sequence", "frame", "checksum")})
         for name, value in header.state.items():
             if np.ndim(value):
                 _early(group, name, value.shape, value.dtype)
@@ -135,10 +137,40 @@ def lay_out(file: Any, header: Header) -> None:
     write_observers(file, header.recorded)
 
 
-def _text() -> Any:
+def set_status(file: Any, status: str, reason: str = "") -> None:
+    """Record how a run goes or ended, in the place that is kept for it.
+
+    Only bytes of these texts change in the file: nothing that it takes to read the rest.
+    """
+    set_text(file, "status", status)
+    set_text(file, "reason", reason)
+
+
+def set_text(file: Any, name: str, text: str) -> None:
+    """Overwrite a text of a run, in the place that is kept for it."""
     import h5py
 
-    return h5py.string_dtype()
+    room = h5py.check_string_dtype(file.attrs.get_id(name).dtype).length
+    value = text if room is None else np.bytes_(_cut(text, room))
+    file.attrs.modify(name, np.array(value, dtype=_text(room)))
+
+
+def _cut(text: str, room: int) -> bytes:
+    """The text in at most so many bytes, by whole letters."""
+    return text.encode()[:room].decode(errors="ignore").encode()
+
+
+def seal(slot: Any, **numbers: int) -> None:
+    """Overwrite attributes of the slot of a state, in place."""
+    for name, number in numbers.items():
+        slot.attrs.modify(name, np.int64(number))
+
+
+def _text(room: int | None = None) -> Any:
+    """Kind of a text: of any length, or of a place of so many bytes."""
+    import h5py
+
+    return h5py.string_dtype("utf-8", room)
 
 
 def _early(file: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -165,24 +197,6 @@ def _coordinate(file: Any, axis: Axis) -> Any:
     dataset = file.create_dataset(axis.name, data=data, dtype=_text() if texts else None)
     dataset.make_scale(axis.name)
     return dataset
-
-
-def extent(dataset: Any) -> int:
-    """Return the byte at which a contiguous dataset ends."""
-    offset = dataset.id.get_offset()
-    return 0 if offset is None else int(offset) + int(dataset.nbytes)
-
-
-def reserve(path: Path, size: int) -> None:
-    """Take the space from the disk now, rather than fail in the middle of a run."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        size = max(size, os.fstat(descriptor).st_size)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(descriptor, 0, size)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def particle_axis(dimensions: int) -> int:

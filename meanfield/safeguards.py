@@ -151,5 +151,5 @@ def running(path: Path | None) -> Iterator[None]:
     except FileError as error:
         raise Stopped(str(error)) from None
     except DivergenceError as error:
-        kept = f"; {path} holds the frames before" if path else ""
+        kept = f"; {path} holds the frames before" if path is not None and path.exists() else ""
         raise Stopped(f"{error}{kept}") from None

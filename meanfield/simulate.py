@@ -19,6 +19,7 @@ from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.extension import extend, later_times
 from meanfield.frames import FileSource
+from meanfield.guards import EnergyGuard
 from meanfield.layout import Header
 from meanfield.measures import Measure
 from meanfield.observers import Observer
@@ -205,12 +206,14 @@ def resume(
         header.problem, header.solver, header.times, sink, tuple(observers), header.support, state
     )
     with single_threaded_blas(), _overflow_reported():
-        run = _checked(run, index, float(risk[index]))
+        run = _checked(run, index, float(risk[index]) if index >= 0 else 0.0)
         return _record(run, first=index + 1, progress=progress)
 
 
 def _checked(run: _Run, index: int, recorded: float) -> _Run:
     """The run, if its state after frame `index` has the risk that was recorded there."""
+    if index < 0:
+        return run
     state, measure = run.solver.advance(run.problem, run.state, float(run.times[index]))
     risk = run.problem.risk(measure)
     if not abs(risk - recorded) <= _SAME_RISK * abs(recorded):
@@ -252,8 +255,8 @@ def _started(
 
 def _record(run: _Run, first: int, progress: bool) -> Trajectory:
     """Make the frames from number `first` on; the state belongs to frame first - 1."""
-    observers = run.observers
     with _closing(run.sink), ExitStack() as stack:
+        observers: tuple[Observer, ...] = (*run.observers, EnergyGuard(run.solver, run.problem))
         if progress:
             from meanfield.progress import Progress
 
@@ -263,7 +266,9 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
             for index in range(first, len(run.times)):
                 time = float(run.times[index])
                 state, measure = run.solver.advance(run.problem, state, time)
-                commit_frame(run.sink, run.support, observers, run.problem, index, time, measure)
+                commit_frame(
+                    run.sink, run.support, observers, run.problem, index, time, measure, run.solver
+                )
                 begun = clock.monotonic()
                 if current().decide(index == 0 or begun > due):
                     run.sink.write_state(index, state_to_arrays(state))
@@ -274,6 +279,9 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
             raise
         except KeyboardInterrupt:
             run.sink.finish("interrupted", f"stopped by the user after frame {index - 1}")
+            raise
+        except Exception as error:
+            run.sink.finish("failed", f"{type(error).__name__}: {error}")
             raise
         run.sink.write_state(index, state_to_arrays(state))
         run.sink.finish("complete")

@@ -135,7 +135,7 @@ def _remaining(source: FileSource, path: Path) -> timedelta | None:
     """Time that is left at the pace of this session, from its start to its last frame."""
     if not source.sessions:
         return None
-    first = max(1, int(source.sessions[-1]["frame"])) - 1
+    first = max(1, source.sessions[-1]["frame"]) - 1
     times, count = source.save_times, source.committed
     covered = times[count - 1] - times[first] if count > first else 0.0
     if covered <= 0.0:

@@ -169,6 +169,10 @@ class QuadratureFlow:
         """The estimate of the error of a run from a measure that `place` gave."""
         return (QuadratureError(coarser(law, measure, seed), self.flow(problem)),)
 
+    def energy_rise(self, problem: AnyProblem) -> float:
+        """Relative rise of the energy between frames that errors of steps explain."""
+        return self.flow(problem).energy_rise(problem)
+
     def flow(self, problem: AnyProblem) -> ParticleFlow:
         """How the nodes of a problem are moved."""
         rtol = self.rtol or (_SMOOTH if is_smooth(problem) else _KINKED)
