@@ -181,12 +181,15 @@ def resume(
 
     Examples
     --------
+    >>> import tempfile
     >>> import meanfield as mf
     >>> from meanfield.solvers import ParticleFlow
     >>> problem = mf.Problem(mf.Neuron(1, outer="fixed", bias=False), mf.Dataset([[1.0]], [0.5]))
     >>> start = mf.ParticleMeasure.gaussian(10, 1, seed=0)
-    >>> run = mf.simulate(problem, start, ParticleFlow(), t_end=1.0, store="short.h5")
-    >>> len(mf.resume("short.h5", t_end=3.0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "run.h5")
+    ...     run = mf.simulate(problem, start, ParticleFlow(), t_end=1.0, store=path)
+    ...     len(mf.resume(path, t_end=3.0))
     301
     """
     source = FileSource(Path(path))

@@ -73,8 +73,9 @@ def is_being_written(path: str | Path) -> bool | None:
 
     Examples
     --------
-    >>> _ = Path("idle.h5").write_bytes(b"")
-    >>> is_being_written("idle.h5")
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     is_being_written(file.name)
     False
     """
     found = _is_locked(Path(path))
