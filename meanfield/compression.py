@@ -118,7 +118,8 @@ def _names(file: Any) -> list[str]:
 def _copy_attributes(old: Any, new: Any) -> None:
     for name, value in old.attrs.items():
         if name not in _OF_SCALES:
-            new.attrs[name] = value
+            kind = old.attrs.get_id(name)  # a text with room for a longer one keeps it
+            new.attrs.create(name, value, kind.shape, kind.dtype)
 
 
 def _copy_dataset(old: Any, file: Any, name: str) -> None:

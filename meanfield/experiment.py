@@ -15,7 +15,7 @@ from meanfield.observers import Accuracy, Observer, TestRisk
 from meanfield.problem import Problem
 from meanfield.recording import Recording
 from meanfield.registry import EntryPointRegistry
-from meanfield.simulate import resume, simulate
+from meanfield.simulate import simulate
 from meanfield.solver import Solver, default_solver, solvers
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
@@ -178,21 +178,3 @@ class Experiment:
             force=force,
             recording=recording,
         )
-
-    def resume(
-        self,
-        store: str | Path,
-        *,
-        seed: int = 0,
-        solver: str | None = None,
-        particles: int | None = None,
-        observers: Sequence[Observer] = (),
-        progress: bool = False,
-    ) -> Trajectory:
-        """Continue a run of this experiment from its file; arguments as those it was made with."""
-        name = next(iter(self.solvers)) if solver is None else solver
-        watched = self.observers()
-        if hasattr(self.solver(name), "observers"):
-            start = self.start(particles, seed, solver=name)
-            watched = (*watched, *self.estimates(name, start, seed))
-        return resume(store, observers=(*watched, *observers), progress=progress)

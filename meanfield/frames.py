@@ -12,7 +12,10 @@ import numpy as np
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
+from meanfield.observers import Observer, observer_from_dict
 from meanfield.problems import problem_from_dict
+from meanfield.provenance import last_versions, read_sessions
+from meanfield.recorded import read_observers
 from meanfield.recording import read_recorded_support
 from meanfield.solver import solver_from_dict
 from meanfield.supports import frame_variables
@@ -133,10 +136,13 @@ class FileSource:
                 )
             times = file["time"][()]
             self.committed = int(np.argmin(np.append(np.isfinite(times), False)))
-            self.status, self.reason = str(file.attrs["status"]), str(file.attrs["reason"])
+            self.status, self.reason = (_text(file.attrs[name]) for name in ("status", "reason"))
             self.engine = str(file.attrs.get("engine", "tiled"))
             self.created = str(file.attrs["created"])
             self.versions: dict[str, str] = json.loads(file.attrs["versions"])
+            self.sessions = read_sessions(_text(file.attrs.get("sessions", "[]")))
+            self.save_times: Float64Array = file["save_time"][()]
+            self.planned = int(file.attrs.get("planned", len(times)))
 
     def header(self) -> Header:
         """What the run is, rebuilt from the file."""
@@ -159,6 +165,21 @@ class FileSource:
                 ),
             )
 
+    @property
+    def last_versions(self) -> dict[str, str]:
+        """Versions with which the last frames were made."""
+        return last_versions(self.sessions) or self.versions
+
+    def observers(self) -> dict[str, Observer]:
+        """Observers that the run records with, as far as the file describes them."""
+        return {name: observer_from_dict(about) for name, about in self.descriptions().items()}
+
+    def descriptions(self) -> dict[str, dict[str, Any]]:
+        """Descriptions of these observers, by name."""
+        assert self.path is not None
+        with _reading(self.path) as file:
+            return read_observers(file)
+
     def values(self, index: int) -> dict[str, Array]:
         """Arrays of one frame; only their bytes are read."""
         assert self.path is not None
@@ -170,6 +191,11 @@ class FileSource:
         assert self.path is not None
         with _reading(self.path) as file:
             return {name: file[name][: self.committed] for name in _scalar_names(file)}
+
+
+def _text(value: Any) -> str:
+    """A text of any length, or the bytes of one of fixed length."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _scalar_names(file: Any) -> list[str]:
@@ -209,7 +235,7 @@ def _opened(path: Path) -> Any:
     try:
         return h5py.File(path, "r", locking=False)
     except OSError as error:
-        # This process has the file open with a lock already, in xarray perhaps.
-        if "locking flag" not in str(error):
+        if "flag values" not in str(error):
             raise
+        # This very process writes the file: the library shares what it has open.
         return h5py.File(path, "r")

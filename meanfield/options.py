@@ -21,6 +21,7 @@ __all__ = [
     "End",
     "Example",
     "FigureOut",
+    "Follow",
     "Force",
     "FrameDtype",
     "FrameParticles",
@@ -155,7 +156,11 @@ FrameDtype = Annotated[
 ]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", metavar="", help="Continue the unfinished run in the file."),
+    typer.Option("--resume", metavar="", help="Continue the run in the file."),
+]
+Follow = Annotated[
+    bool,
+    typer.Option("--follow", metavar="", help="Show how far a running simulation is, to its end."),
 ]
 Widths = Annotated[
     str, typer.Option("--particles", metavar="N,N,…", help="Widths to compare, increasing.")

@@ -138,6 +138,9 @@ def test_older_state_serves_if_the_newest_is_damaged(tmp_path):
 
 def test_run_without_a_state_cannot_be_continued(tmp_path):
     written(HDF5Store(tmp_path / "run.h5"), header(), 2).close()
+    with h5py.File(tmp_path / "run.h5", "r+") as file:
+        for slot in file["state"].values():
+            slot.attrs["sequence"] = 0
     with pytest.raises(FileError, match="no solver state to continue from"):
         HDF5Store.reopen(tmp_path / "run.h5")
 

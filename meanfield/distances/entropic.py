@@ -12,11 +12,11 @@ from meanfield.distances.atoms import (
     atoms_of,
     check_pair,
     mean_square_distance,
-    weighted_sum,
 )
 from meanfield.distances.pair_means import columns_of, in_groups
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.measures import Measure
+from meanfield.sums import weighted_sum
 from meanfield.typing import Float64Array
 
 __all__ = ["sinkhorn"]
