@@ -73,7 +73,7 @@ NAMES = sorted(path.stem for path in FILES.glob("*.h5"))
 
 
 def test_every_kind_of_file_is_there():
-    kinds = ["failed", "grid", "masses", "particles", "running", "single", "weighted"]
+    kinds = ["failed", "grid", "masses", "particles", "running", "single", "texts", "weighted"]
     assert sorted([f"{kind}-1" for kind in kinds] + ["partial-2"]) == NAMES
 
 

@@ -1,7 +1,8 @@
 """Write the trajectory files of this folder: `python tests/files/make.py FOLDER`.
 
-The files that are committed were written on 2026-11-27 and stay as they are; they must open
-for ever. What a later version of the format adds goes into files of other names.
+The files that are committed were written on 2026-11-27, texts-1.h5 when status and reason had
+come to have a place of fixed length. They stay as they are and must open for ever; what is added
+to the format goes into files of other names.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def main(folder):
     write(folder / "single-1.h5", ParticleMeasure(POSITIONS.astype(np.float32)))
     write(folder / "weighted-1.h5", weighted)
     write(folder / "masses-1.h5", weighted, masses_change=True)
+    write(folder / "texts-1.h5", plain)
     write(folder / "grid-1.h5", GridMeasure(DENSITY / DENSITY.sum(), (-3.0, -1.0), (0.0, 1.0)))
     write(folder / "failed-1.h5", plain, frames=2, status="failed")
     write(folder / "running-1.h5", plain, frames=1, status="running")
