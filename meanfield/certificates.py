@@ -10,6 +10,7 @@ from meanfield.bounds import bounds_of
 from meanfield.datasets import Dataset
 from meanfield.directions import MOST_POINTS, extremal_sums, largest_norm
 from meanfield.duality import conjugate_risk, gibbs_law, relative_entropy
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.losses import Loss
@@ -77,6 +78,7 @@ class Learning(Protocol):
         ...
 
 
+@single_threaded_blas()
 def noisy_gap(problem: Learning, measure: Measure) -> float:
     """F(μ) − D(u_μ) = τ KL(μ | e^{−Ψ_μ/τ}/Z) of a measure on a grid, at τ > 0.
 
@@ -101,6 +103,7 @@ def noisy_gap(problem: Learning, measure: Measure) -> float:
     return problem.temperature * relative_entropy(measure.weights, law.log_masses)
 
 
+@single_threaded_blas()
 def noiseless_gap(problem: Learning, measure: Measure) -> float:
     """Upper bound of F(μ) − min F over all probability measures on R^p, at τ = 0.
 

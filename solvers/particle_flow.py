@@ -26,6 +26,8 @@ __all__ = ["FlowState", "ParticleFlow"]
 _SMOOTH, _KINKED, _ABSOLUTE = 1e-6, 1e-3, 1e-2
 # In float32: rounding of the sums that are outputs near 0 must not look like an error.
 _SINGLE = 1e-4
+# Errors of steps between two frames add up to less than this many tolerances.
+_MANY_STEPS = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +151,10 @@ class ParticleFlow:
         rtol = self.rtol or (_KINKED if jumps else rough)
         return rtol, self.atol or _ABSOLUTE * rtol
 
+    def energy_rise(self, problem: AnyProblem) -> float:
+        """Relative rise of the energy between frames that errors of adaptive steps explain."""
+        return np.inf if self.tableau.error is None else _MANY_STEPS * self.tolerances(problem)[0]
+
     def resolved(self, problem: AnyProblem, measure: Measure) -> ParticleFlow:
         """The same with the tolerances that the adaptive method takes on this problem."""
         if self.tableau.error is None:
@@ -217,8 +223,8 @@ class ParticleFlow:
             error = self._error(problem, state, h, positions, outputs)
             following = h * _growth(error, state.last_error, tableau.order)
         evaluations = state.evaluations + tableau.stages - adaptive
+        _check_step(following, state.time)
         if not error <= 1.0:
-            _check_step(following, state.time)
             state.stages[-1] = state.stages[0]
             return replace(
                 state,

@@ -12,12 +12,12 @@ from meanfield.distances.atoms import (
     atoms_of,
     check_pair,
     mean_square_distance,
-    weighted_sum,
 )
 from meanfield.distances.pair_means import columns_of, in_groups
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.measures import Measure
+from meanfield.sums import weighted_sum
 from meanfield.typing import Float64Array
 
 __all__ = ["sinkhorn"]
