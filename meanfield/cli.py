@@ -17,19 +17,25 @@ from meanfield.launcher import launched_rank, rank_count
 from meanfield.options import (
     CheckedParticles,
     CheckedSolvers,
+    Cluster,
     DataFile,
     End,
     Example,
     FigureOut,
+    Follow,
     Force,
+    FrameDtype,
+    FrameParticles,
     MovieOut,
     MovieSeconds,
+    PageOut,
     Particles,
     PictureOut,
     Quiet,
     Reference,
     Replicas,
     Resume,
+    ResumeStudy,
     RunFile,
     RunOut,
     ScenarioName,
@@ -38,10 +44,13 @@ from meanfield.options import (
     SolverName,
     Source,
     Sources,
+    Steps,
     StudyOut,
+    TaskNumber,
     Verb,
     Verbs,
     Widths,
+    Workers,
     WorkingVerb,
     spread_settings,
     usage_sentence,
@@ -49,8 +58,8 @@ from meanfield.options import (
 from meanfield.safeguards import (
     Stopped,
     check_output,
-    check_same_run,
     data_file,
+    frame_recording,
     is_study,
     open_run,
     running,
@@ -135,48 +144,61 @@ def simulate(
     seed: Seed = 0,
     settings: Settings = None,
     out: RunOut = None,
+    frame_particles: FrameParticles = None,
+    frame_dtype: FrameDtype = None,
     resume: Resume = False,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
     """Simulate the training of a network and record it in a file.
 
-    A run that was stopped goes on with the same command and --resume, and ends
-    as if it had never stopped.
+    A run that was stopped goes on with --resume and its file, or with the same
+    command and --resume, and ends as if it had never stopped. A later --t-end makes
+    it longer.
 
     For example:
     $ meanfield simulate digits
     $ meanfield simulate relu-1d --set function=hat --t-end 200 --out hat.h5
     $ meanfield simulate moons.toml --solver sgd --particles 256 --seed 1
     $ meanfield simulate teacher-student --solver langevin
+    $ meanfield simulate --resume hat.h5 --t-end 400
     """
+    from meanfield.run_file import check_file_alone, continue_run, summarise
+
+    if Path(source).suffix.lower() in (".h5", ".hdf5"):
+        given = {"--solver": solver, "--particles": particles, "--set": settings, "--out": out}
+        check_file_alone(source, resume, seed, force, given)
+        continue_run(Path(source), t_end, quiet)
+        return
     from meanfield.source import named_experiment
 
     described = named_experiment(source, settings, {"particles": particles, "t_end": t_end})
     path = data_file(out or Path(f"{described.name}.h5"))
+    recording = frame_recording(frame_particles, frame_dtype)
     if resume and force:
         raise InvalidInputError("--resume continues a file and --force replaces it: give one")
-    if not resume:
-        check_output(path, force)
+    if resume:
+        from meanfield.same_run import check_same_run, planned_end
+
+        end = planned_end(path)
+        if t_end is not None and t_end > end:
+            described = named_experiment(source, settings, {"particles": particles, "t_end": end})
+        experiment = described.build()
+        check_same_run(path, experiment, experiment.solver(solver), seed, particles)
+        continue_run(path, t_end, quiet)
+        return
+    check_output(path, force)
     experiment = described.build()
-    chosen = experiment.solver(solver)
+    experiment.solver(solver)
     quiet = quiet or launched_rank() > 0
     started = time.monotonic()
-    if resume:
-        check_same_run(path, experiment, chosen, seed, particles)
     with running(path), experiment.shared():
-        if resume:
-            done = experiment.resume(
-                path, seed=seed, solver=solver, particles=particles, progress=not quiet
-            )
-        else:
-            done = experiment.run(
-                path, seed=seed, solver=solver, particles=particles, progress=not quiet, force=force
-            )
+        done = experiment.run(
+            path, seed=seed, solver=solver, particles=particles, progress=not quiet,
+            force=force, recording=recording,
+        )  # fmt: skip
     if not quiet:
-        from meanfield import report
-
-        report.rows(report.output(), report.run_summary(done, path, time.monotonic() - started))
+        summarise(done, path, started)
 
 
 @app.command(cls=WorkingVerb)
@@ -185,12 +207,18 @@ def compare(
     particles: Widths = "64,256,1024",
     seeds: Replicas = 10,
     solver: SolverName = None,
+    steps: Steps = None,
     reference: Reference = None,
     t_end: End = None,
     seed: Seed = 0,
     settings: Settings = None,
     out: StudyOut = None,
     figure: FigureOut = None,
+    page: PageOut = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    task: TaskNumber = None,
+    resume: ResumeStudy = False,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
@@ -198,15 +226,17 @@ def compare(
 
     Each network is trained from independent neurons; the limit is the flow of a
     much finer measure. Slopes of the distances against the width are fitted over
-    all seeds.
+    all seeds. A study that was stopped goes on with the same command.
 
     For example:
     $ meanfield compare teacher-student --seeds 20
-    $ meanfield compare digits --particles 32,64,128 --figure digits.png
+    $ meanfield compare digits --particles 32,64,128 --report digits.html
+    $ meanfield compare digits --cluster tcp://10.0.0.1:8786
     """
-    from meanfield.source import named_experiment, read_widths
+    from meanfield.source import named_experiment, read_reference, read_steps, read_widths
 
-    widths = read_widths(particles)
+    widths, lengths = read_widths(particles), read_steps(steps)
+    stand_in = read_reference(reference)
     described = named_experiment(source, settings, {"t_end": t_end})
     path = data_file(out or Path(f"{described.name}-study.h5"))
     check_output(path, force)
@@ -214,26 +244,40 @@ def compare(
         check_output(figure, force, _PICTURES)
         if figure.absolute() == path.absolute():
             raise InvalidInputError(f"--out and --figure are the same file, {path}")
-    experiment = described.build()
-    experiment.solver(solver)
-    from meanfield.compare import compare as measure_widths
+    if page is not None:
+        check_output(page, force, (".html",))
+    if workers is not None and cluster is not None:
+        raise InvalidInputError("--workers are processes here, --cluster elsewhere: give one")
+    from meanfield.compare import plan_study
+    from meanfield.study_run import StudyRun
 
+    plan = plan_study(
+        described.build(), widths, seeds, solver=solver, reference=stand_in, steps=lengths,
+        seed=seed,
+    )  # fmt: skip
+    run = StudyRun(plan, path, force)
+    run.check(resume)
+    if task is not None:
+        run.do_task(task)
+        if not quiet:
+            print(f"task {task} of {len(plan.tasks)} is done")
+        return
+    study = run.do_all(workers if cluster is None else cluster, progress=not quiet)
     with running(None):
-        study = measure_widths(
-            experiment, widths, seeds, solver=solver, reference=reference, seed=seed,
-            progress=not quiet,
-        )  # fmt: skip
-        study.save(path, force=force)
         if figure is not None:
             study.figure(figure, force=force)
+        if page is not None:
+            study.report(page, force=force)
     if not quiet:
         from meanfield import report
 
         console = report.output()
         console.print(str(study), markup=False, soft_wrap=True)
         console.print()
-        written = [str(path)] + ([str(figure)] if figure else [])
-        report.rows(console, [("written to", " and ".join(written))])
+        written = [str(part) for part in (path, figure, page) if part is not None]
+        limit = [("the limit", str(run.reference))] if run.is_complete else []
+        report.rows(console, [("written to", " and ".join(written)), *limit])
+    run.finish(study)
 
 
 @app.command(cls=WorkingVerb)
@@ -345,12 +389,16 @@ def plot(
 
 
 @app.command(cls=Verb)
-def info(path: DataFile) -> None:
+def info(path: DataFile, follow: Follow = False) -> None:
     """Say in words what a file holds.
+
+    With --follow it shows how far a run is that another process makes, and when it
+    will end, until it does. Ctrl-C stops looking; the run goes on.
 
     For example:
     $ meanfield info run.h5
     $ meanfield info study.h5
+    $ meanfield info --follow run.h5
     """
     from meanfield import report
 
@@ -358,13 +406,45 @@ def info(path: DataFile) -> None:
     if is_study(path):
         from meanfield.study import Study
 
+        if follow:
+            raise InvalidInputError(f"{path} is a comparison of widths; --follow is for runs")
         console.print(str(Study.open(path)), markup=False, soft_wrap=True)
         return
     trajectory = open_run(path)
+    if follow:
+        from meanfield.run_file import follow_run
+
+        follow_run(path)
+        return
     lines = trajectory.describe()
-    if trajectory.status != "complete":
-        lines.append(("to continue", "the command that made it, with --resume"))
+    if trajectory.is_being_written:
+        lines.append(("to follow it", f"meanfield info --follow {path}"))
+    elif trajectory.status != "complete":
+        lines.append(("to continue", f"meanfield simulate --resume {path}"))
     report.rows(console, lines)
+
+
+@app.command(cls=Verb)
+def compress(path: RunFile, quiet: Quiet = False) -> None:
+    """Compress the file of a complete run, without loss.
+
+    It is replaced by a smaller one with the same contents, which everything that
+    reads HDF5 opens as before. Positions recorded in float32 take half the space
+    from the start: see --frame-dtype of meanfield simulate.
+
+    For example:
+    $ meanfield compress run.h5
+    """
+    is_study(path)
+    from meanfield.compression import compress as shrink
+
+    with running(None):
+        ratio = shrink(path)
+    if not quiet:
+        from meanfield import report
+
+        size = f"{path.stat().st_size / 1e6:.4g} MB, {ratio:.2f} times smaller"
+        report.rows(report.output(), [("written to", f"{path} ({size})")])
 
 
 @app.command(cls=Verb)

@@ -12,9 +12,13 @@ import numpy as np
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
+from meanfield.observers import Observer, observer_from_dict
 from meanfield.problems import problem_from_dict
+from meanfield.provenance import last_versions, read_sessions
+from meanfield.recorded import read_observers
+from meanfield.recording import read_recorded_support
 from meanfield.solver import solver_from_dict
-from meanfield.supports import frame_variables, read_support
+from meanfield.supports import frame_variables
 from meanfield.typing import Array, Float64Array
 
 if TYPE_CHECKING:
@@ -136,6 +140,9 @@ class FileSource:
             self.engine = str(file.attrs.get("engine", "tiled"))
             self.created = str(file.attrs["created"])
             self.versions: dict[str, str] = json.loads(file.attrs["versions"])
+            self.sessions = read_sessions(_text(file.attrs.get("sessions", "[]")))
+            self.save_times: Float64Array = file["save_time"][()]
+            self.planned = int(file.attrs.get("planned", len(times)))
 
     def header(self) -> Header:
         """What the run is, rebuilt from the file."""
@@ -146,16 +153,32 @@ class FileSource:
                 if part in file:
                     described[part] = {name: file[part][name][()] for name in names}
             problem = problem_from_dict(described)
+            made, planned = file["time"][()], file["save_time"][()]
             return Header(
                 problem=problem,
                 solver=solver_from_dict(json.loads(file.attrs["solver"])),
                 seed=int(file.attrs["seed"]),
-                times=file["save_time"][()],
-                support=read_support(file),
+                times=np.where(np.isfinite(made), made, planned),
+                support=read_recorded_support(file),
                 observables=tuple(
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
                 ),
             )
+
+    @property
+    def last_versions(self) -> dict[str, str]:
+        """Versions with which the last frames were made."""
+        return last_versions(self.sessions) or self.versions
+
+    def observers(self) -> dict[str, Observer]:
+        """Observers that the run records with, as far as the file describes them."""
+        return {name: observer_from_dict(about) for name, about in self.descriptions().items()}
+
+    def descriptions(self) -> dict[str, dict[str, Any]]:
+        """Descriptions of these observers, by name."""
+        assert self.path is not None
+        with _reading(self.path) as file:
+            return read_observers(file)
 
     def values(self, index: int) -> dict[str, Array]:
         """Arrays of one frame; only their bytes are read."""
@@ -193,12 +216,10 @@ def _is_scalar(name: str, dataset: Any) -> bool:
 @contextmanager
 def _reading(path: Path) -> Iterator[Any]:
     """Open for reading without the lock that a running simulation holds."""
-    import h5py
-
     if not path.is_file():
         raise FileError(f"there is no file {path}")
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with _opened(path) as file:
             yield file
     except FileError:
         raise
@@ -206,3 +227,15 @@ def _reading(path: Path) -> Iterator[Any]:
         if isinstance(error, InvalidInputError):
             raise
         raise FileError(f"{path} is not a readable trajectory: {error}") from None
+
+
+def _opened(path: Path) -> Any:
+    import h5py
+
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "flag values" not in str(error):
+            raise
+        # This very process writes the file: the library shares what it has open.
+        return h5py.File(path, "r")

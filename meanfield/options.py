@@ -15,20 +15,26 @@ from meanfield.wording import rule_in_words
 
 __all__ = [
     "CheckedParticles",
+    "Cluster",
     "CheckedSolvers",
     "DataFile",
     "End",
     "Example",
     "FigureOut",
+    "Follow",
     "Force",
+    "FrameDtype",
+    "FrameParticles",
     "MovieOut",
     "MovieSeconds",
     "Particles",
+    "PageOut",
     "PictureOut",
     "Quiet",
     "Reference",
     "Replicas",
     "Resume",
+    "ResumeStudy",
     "RunFile",
     "RunOut",
     "ScenarioName",
@@ -37,10 +43,13 @@ __all__ = [
     "SolverName",
     "Source",
     "Sources",
+    "Steps",
     "StudyOut",
+    "TaskNumber",
     "Verb",
     "Verbs",
     "Widths",
+    "Workers",
     "WorkingVerb",
     "spread_settings",
     "usage_sentence",
@@ -129,9 +138,29 @@ RunOut = Annotated[
     Path | None,
     typer.Option("--out", metavar="RUN.h5", help="File to write; NAME.h5 by default."),
 ]
+FrameParticles = Annotated[
+    int | None,
+    typer.Option(
+        "--frame-particles",
+        metavar="N",
+        help="Record so many of the particles only; the run is the same.",
+    ),
+]
+FrameDtype = Annotated[
+    str | None,
+    typer.Option(
+        "--frame-dtype",
+        metavar="DTYPE",
+        help="Precision of recorded positions, float32 or float64; the run's by default.",
+    ),
+]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", metavar="", help="Continue the unfinished run in the file."),
+    typer.Option("--resume", metavar="", help="Continue the run in the file."),
+]
+Follow = Annotated[
+    bool,
+    typer.Option("--follow", metavar="", help="Show how far a running simulation is, to its end."),
 ]
 Widths = Annotated[
     str, typer.Option("--particles", metavar="N,N,…", help="Widths to compare, increasing.")
@@ -140,8 +169,36 @@ Replicas = Annotated[
     int, typer.Option("--seeds", metavar="R", help="Networks of each width, >= 2.")
 ]
 Reference = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        metavar="NAME|N",
+        help="What stands for the limit: grid, quadrature, particles, or their number.",
+    ),
+]
+Steps = Annotated[
+    str | None,
+    typer.Option("--steps", metavar="S,S,…", help="Steps of sgd to compare beside the widths."),
+]
+Workers = Annotated[
     int | None,
-    typer.Option("--reference", metavar="N", help="Particles that stand for the limit."),
+    typer.Option(
+        "--workers", metavar="W", min=1, help="Processes of this machine; one a core by default."
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="local|tcp://…", help="Work on a Dask cluster: its scheduler."
+    ),
+]
+TaskNumber = Annotated[
+    int | None,
+    typer.Option("--task", metavar="K", min=0, help="Do this task alone: for arrays of jobs."),
+]
+ResumeStudy = Annotated[
+    bool,
+    typer.Option("--resume", metavar="", help="Continue an unfinished study; never begin one."),
 ]
 StudyOut = Annotated[
     Path | None,
@@ -150,6 +207,10 @@ StudyOut = Annotated[
 FigureOut = Annotated[
     Path | None,
     typer.Option("--figure", metavar="STUDY.png", help="Picture to draw: .png, .pdf, .svg."),
+]
+PageOut = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="STUDY.html", help="Page for the browser, in one file."),
 ]
 MovieOut = Annotated[
     Path | None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
@@ -26,7 +27,9 @@ from meanfield.layout import (
     read_state,
     seal,
     set_status,
+    set_text,
 )
+from meanfield.provenance import append_session
 from meanfield.typing import Array
 
 __all__ = ["HDF5Store", "Header", "MemoryStore", "Store", "write_failure"]
@@ -45,7 +48,7 @@ class Store(Protocol):
     def write_frame(
         self, index: int, time: float, values: Mapping[str, Array], scalars: Mapping[str, float]
     ) -> None:
-        """Commit one frame, given as `Support.values`."""
+        """Commit one frame, given as `Support.values`, at the time it was made."""
         ...
 
     def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
@@ -75,7 +78,7 @@ class MemoryStore:
 
     def create(self, header: Header) -> None:
         """Make room for all frames."""
-        self.header = header
+        self.header = replace(header, times=header.times.copy())
         frames = len(header.times)
         self.values = {
             name: np.empty((frames, *variable.shape), variable.dtype)
@@ -91,6 +94,8 @@ class MemoryStore:
             self.values[name][index] = array
         for name, value in scalars.items():
             self.scalars[name][index] = value
+        assert self.header is not None
+        self.header.times[index] = time
         self.committed = index + 1
 
     def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
@@ -241,6 +246,7 @@ class HDF5Store:
             raise FileError(f"{path} holds no solver state to continue from; start it anew")
         store._sequence, index, arrays = state
         store.finish("running")
+        store.record_session(append_session(source.sessions, index + 1))
         return store, store.header, committed, index, arrays
 
     def write_frame(
@@ -313,6 +319,11 @@ class HDF5Store:
             self._sync()
 
         self._guarded(write)
+
+    def record_session(self, sessions: str) -> None:
+        """Record in which sessions the run was made."""
+        if "sessions" in self.file.attrs:
+            self._guarded(lambda: set_text(self.file, "sessions", sessions))
 
     def close(self) -> None:
         """Close the file."""

@@ -15,7 +15,7 @@ from meanfield.progress import Progress
 from meanfield.solver import solvers
 from meanfield.trajectory import Trajectory
 
-VERBS = ["scenarios", "simulate", "compare", "animate", "plot", "info", "warmup"]
+VERBS = ["scenarios", "simulate", "compare", "animate", "plot", "info", "compress", "warmup"]
 SMALL = ["simulate", "relu-1d", "--particles", "20", "--t-end", "2", "--set", "frames=5"]
 
 
@@ -143,9 +143,9 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(small_run, monkeypatch, ca
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (["--seed", "1"], "has the seed 0, not 1"),
-        (["--solver", "sgd"], "has the solver ParticleFlow"),
-        (["points=50"], "has another problem"),
+        (["--seed", "1"], "the seed is 0, not 1"),
+        (["--solver", "sgd"], "the solver is ParticleFlow"),
+        (["points=50"], "problem.data.inputs has the shape"),
     ],
 )
 def test_resume_refuses_the_file_of_another_run(small_run, change, sentence, capsys):
@@ -172,10 +172,12 @@ def test_too_many_particles_for_the_memory_are_one_sentence(capsys):
 
 def test_compare_writes_a_study_and_a_figure_that_info_and_plot_understand(tmp_path, capsys):
     small = ["--t-end", "1", "--particles", "8,16", "--seeds", "2", "--reference", "64"]
-    assert run(["compare", "relu-1d", *small, "--figure", "study.png"]) == 0
+    pictures = ["--figure", "study.png", "--report", "study.html"]
+    assert run(["compare", "relu-1d", *small, *pictures]) == 0
+    assert (tmp_path / "study.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     printed = capsys.readouterr().out
     assert "slope of risk gap" in printed
-    assert "relu-1d-study.h5 and study.png" in printed
+    assert "relu-1d-study.h5 and study.png and study.html" in printed
     assert (tmp_path / "study.png").stat().st_size > 1000
     assert run(["info", "relu-1d-study.h5"]) == 0
     assert "slope of risk gap" in capsys.readouterr().out
@@ -236,7 +238,7 @@ BAD_CALLS = [
     (["simulate", "relu-1d", "--resume"], "there is no file relu-1d.h5"),
     (["simulate", "relu-1d", "--resume", "--force"], "give one"),
     (["simulate", "none.toml"], "there is no file none.toml"),
-    (["simulate", "run.h5"], "its name must end in .toml"),
+    (["simulate", "run.h5"], "meanfield simulate --resume run.h5 continues it"),
     (["simulate", "relu-1d", "--out", "run.h5"], "run.h5 exists already; use --force"),
     (["compare", "relu-1d", "--particles", "8"], "at least two widths"),
     (["compare", "relu-1d", "--particles", "8,x"], "--particles takes widths such as"),
@@ -244,6 +246,7 @@ BAD_CALLS = [
     (["compare", "relu-1d", "--seeds", "1"], "seeds must be an integer >= 2"),
     (["compare", "relu-1d", "--reference", "8"], "reference must have more particles"),
     (["compare", "relu-1d", "--figure", "study.jpg"], "study.jpg must end in .png"),
+    (["compare", "relu-1d", "--report", "study.pdf"], "study.pdf must end in .html"),
     (["compare", "relu-1d", "--out", "run.h5"], "exists already"),
     (["animate", "none.h5"], "there is no file none.h5"),
     (["animate", "text.h5"], "text.h5 is not a readable HDF5 file"),

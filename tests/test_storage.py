@@ -94,6 +94,15 @@ def test_xarray_opens_the_file_with_names(tmp_path):
     assert np.array_equal(built.position.values[2], positions(2))
 
 
+def test_a_file_that_xarray_has_open_is_read_beside_it(tmp_path):
+    store = written(HDF5Store(tmp_path / "run.h5"), header(), 4)
+    store.close()
+    with xarray.open_dataset(tmp_path / "run.h5", engine="h5netcdf"):
+        assert np.array_equal(
+            Trajectory.open(tmp_path / "run.h5").measures[1].positions, positions(1)
+        )
+
+
 def test_only_committed_frames_are_presented(tmp_path):
     store = written(HDF5Store(tmp_path / "run.h5"), header(), 2)
     store.close()
