@@ -41,8 +41,7 @@ def commit_frame(
         the solver that made it.
     """
     risk, penalty = problem.risk(measure), problem.penalty(measure)
-    whole = getattr(support, "kept", support).values(measure)  # recorded or not
-    require_finite(solver, time, {"risk": risk, "penalty": penalty}, whole)
+    require_finite(solver, time, {"risk": risk, "penalty": penalty})
     try:
         values = support.values(measure)
     except ArithmeticError as error:

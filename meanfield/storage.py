@@ -352,8 +352,8 @@ class HDF5Store:
         self._synced = monotonic()
         if self._bytes.is_removed:
             raise FileError(
-                f"{self.path} was removed while the run was writing to it: its frames are lost; "
-                "start it anew"
+                f"{self.path} was removed or replaced while the run was writing to it: its "
+                "frames are lost; start it anew"
             )
         if not any(self._bytes.is_at(place) for place in (self.path, self.part)):
             raise FileError(

@@ -130,7 +130,7 @@ class CircleFlow:
         while True:
             rate, fastest = self._rate(problem, state.sums)
             longest = _SHARE / fastest if fastest > 0.0 else np.inf
-            if not np.isfinite(rate).all():
+            if not np.isfinite(rate).all() or state.time + longest == state.time:
                 raise DivergenceError(
                     f"the flow left the finite numbers at t = {state.time:.6g}; the solution grows "
                     "beyond all numbers: end the run earlier, add a ridge, or scale the data down",

@@ -326,9 +326,10 @@ def _first_step(positions: FloatArray, velocity: FloatArray, rtol: float, atol: 
 
 
 def _check_step(step: float, time: float) -> None:
-    if step < 1e-14 * max(time, 1e-3):
+    if not step >= 1e-14 * max(time, 1e-3):
         raise DivergenceError(
-            f"the step size fell below {step:.1e} at t = {time:.6g}: the solution blows up or "
-            "jumps there; try looser tolerances, or heun with a fixed step",
+            f"the step size fell to {step:.1e} at t = {time:.6g}: the solution blows up or "
+            "jumps there; try looser tolerances, heun with a fixed step, or smaller parameters "
+            "at the start",
             time,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from pathlib import Path
@@ -14,39 +13,20 @@ import pytest
 import xarray
 
 from meanfield.trajectory import Trajectory
+from processes import context, finished
 
 #: Kills of a run of each kind, half of them inside a write; `make kill-test` makes more.
 KILLS = int(os.environ.get("KILLS", "2"))
 
 
-@pytest.fixture(scope="module")
-def processes():
-    """Processes that begin where everything is imported and compiled."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["crash_warm"])
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PYTHONPATH", str(Path(__file__).parent))
-        environment.setenv("NUMBA_NUM_THREADS", "1")  # forks have no threads of their parents
-        assert finished(context, os.getpid) == 0
-    return context
-
-
-def finished(processes, target, *arguments):
-    process = processes.Process(target=target, args=arguments)
-    process.start()
-    process.join(120.0)
-    assert not process.is_alive()
-    return process.exitcode
-
-
-def killed_inside_a_write(processes, name, path, rng, writes):
+def killed_inside_a_write(name, path, rng, writes):
     number = int(rng.integers(1, writes + 1))
-    assert finished(processes, crash_cases.simulate, name, path, number) == -9
+    assert finished(crash_cases.simulate, name, path, number) == -9
     return f"write {number} of {writes}"
 
 
-def killed_at_an_instant(processes, name, path, rng, seconds):
-    process = processes.Process(target=crash_cases.simulate, args=(name, path))
+def killed_at_an_instant(name, path, rng, seconds):
+    process = context().Process(target=crash_cases.simulate, args=(name, path))
     process.start()
     delay = float(rng.uniform(0.0, seconds))
     part = path.with_name(path.name + ".part")
@@ -66,7 +46,7 @@ def same_bits(run, whole):
                 assert np.array_equal(getattr(found, entry), getattr(expected, entry))
 
 
-def check_survivor(processes, path, whole):
+def check_survivor(path, whole):
     """The file of a killed run: opens, holds frames of the whole run, and goes on to its end."""
     with h5py.File(path) as file, xarray.open_dataset(path, engine="h5netcdf") as frames:
         committed = int(np.isfinite(file["time"][()]).sum())
@@ -74,7 +54,7 @@ def check_survivor(processes, path, whole):
     run = Trajectory.open(path)
     assert len(run) == committed
     same_bits(run, whole)
-    assert finished(processes, crash_cases.resume, path) == 0
+    assert finished(crash_cases.resume, path) == 0
     run = Trajectory.open(path)
     assert (run.status, len(run)) == ("complete", len(whole))
     same_bits(run, whole)
@@ -82,9 +62,9 @@ def check_survivor(processes, path, whole):
 
 
 @pytest.mark.parametrize("name", crash_cases.CASES)
-def test_killed_run_keeps_its_frames_and_goes_on_to_the_same_bits(tmp_path, processes, name):
+def test_killed_run_keeps_its_frames_and_goes_on_to_the_same_bits(tmp_path, name):
     kept = tmp_path / "whole.h5"
-    assert finished(processes, crash_cases.count_writes, name, kept) == 0
+    assert finished(crash_cases.count_writes, name, kept) == 0
     writes, whole = int(kept.with_suffix(".writes").read_text()), Trajectory.open(kept)
     times = [os.stat(kept.with_suffix(s)).st_mtime for s in (".writes", ".begun")]
     rng = np.random.default_rng([len(name), KILLS])
@@ -92,10 +72,10 @@ def test_killed_run_keeps_its_frames_and_goes_on_to_the_same_bits(tmp_path, proc
     for number in range(KILLS):
         path = tmp_path / f"run{number}.h5"
         if number % 2:
-            instant = killed_at_an_instant(processes, name, path, rng, times[0] - times[1])
+            instant = killed_at_an_instant(name, path, rng, times[0] - times[1])
         else:
-            instant = killed_inside_a_write(processes, name, path, rng, writes)
-        found = check_survivor(processes, path, whole) if path.exists() else None
+            instant = killed_inside_a_write(name, path, rng, writes)
+        found = check_survivor(path, whole) if path.exists() else None
         told.append(f"{name}: {instant}, frames {found}")
     if "KILLS_LOG" in os.environ:
         with Path(os.environ["KILLS_LOG"]).open("a") as log:
