@@ -195,11 +195,21 @@ def _sums(problem: Learning, covector: Float64Array) -> Float64Array:
 
 
 def _bounded_gap(problem: Learning, measure: Measure, outputs: Float64Array) -> float:
-    """F(μ) − D(s u) with D(s u) = −R*(s u) + min ⟨s u, Φ⟩ + V.
+    """F(μ) − D(s u) with D(s u) = −R*(s u) + min ⟨s u, Φ⟩ + V, or F(μ) − D(0) if less.
 
-    s is 1 where the potential surely has a minimum; then this is ∫Ψ dμ − min Ψ.
+    s is 1 where the potential surely has a minimum; then this is ∫Ψ dμ − min Ψ. D(0) is
+    the least risk that any outputs have.
     """
     _require_ridge(problem)
+    loss, data = problem.loss, problem.data
+    nothing = np.zeros_like(outputs)
+    least = -conjugate_risk(loss, nothing, data.targets, data.weights, problem.scale)
+    trivial = max(0.0, problem.energy(measure) - least)
+    return min(trivial, _gap_below(problem, measure, outputs))
+
+
+def _gap_below(problem: Learning, measure: Measure, outputs: Float64Array) -> float:
+    """F(μ) − D(s u)."""
     covector = problem.covector(outputs)
     if problem.neuron.activation.homogeneity == 1.0 and _all_directions(problem):
         depth = max(0.0, -float(_sums(problem, covector).min()))
