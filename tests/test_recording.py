@@ -8,6 +8,7 @@ import pytest
 import xarray
 
 from meanfield.cli import run as command
+from meanfield.compression import compress
 from meanfield.errors import DivergenceError, FileError, InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Gaussian, ParticleMeasure
@@ -77,6 +78,19 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
     again = resume(tmp_path / "run.h5")
     assert list(again.measures) == list(whole.measures)
     assert again.risk.tolist() == whole.risk.tolist()
+
+
+def test_a_compressed_part_can_be_made_longer(tmp_path):
+    rigid = ParticleFlow(method="rk4", step=1 / 8)
+    whole = simulate(
+        PROBLEM, START, rigid, t_end=2.0, save_at=[*TIMES, 2.0], store=tmp_path / "whole.h5",
+        recording=FEW, seed=5,
+    )  # fmt: skip
+    run_to(tmp_path / "run.h5", FEW, solver=rigid)
+    compress(tmp_path / "run.h5")
+    longer = resume(tmp_path / "run.h5", t_end=2.0, save_at=[2.0])
+    assert list(longer.measures) == list(whole.measures)
+    assert longer.risk.tolist() == whole.risk.tolist() and longer.particles == 40
 
 
 def test_the_choice_of_particles_is_uniform_and_belongs_to_the_seed():
