@@ -206,16 +206,25 @@ def read_recorded_support(file: Any) -> Support:
     ------
     KeyError
         If the file holds no measures.
+    ValueError
+        If it does not say which particles of the run they are.
     """
     kept = read_support(file)
     if "run_particles" not in file.attrs:
         return kept
+    particles, dtype = file.attrs["run_particles"], file.attrs["run_dtype"]
     if not isinstance(kept, ParticleSupport | ReweightedSupport):
-        raise KeyError("it holds a part of a grid")
-    bare = file["particle"].dtype.kind == "f"
-    return PartialSupport(
-        kept,
-        None if bare else file["particle"][()],
-        int(file.attrs["run_particles"]),
-        str(file.attrs["run_dtype"]),
-    )
+        raise ValueError("it holds a part of a grid")
+    if not isinstance(particles, np.integer) or dtype not in ("float32", "float64"):
+        raise ValueError(f"it is of a run of {particles!r} particles in {dtype!r}")
+    recorded = file["position"].shape[1]
+    if file["particle"].dtype.kind == "f":
+        if recorded != particles:
+            raise ValueError(f"it holds {recorded} of {particles} particles, without numbers")
+        return PartialSupport(kept, None, int(particles), dtype)
+    if file["particle"].shape != (recorded,) or file["particle"].dtype.kind != "i":
+        raise ValueError(f"its {recorded} particles are not numbered")
+    numbers = file["particle"][()].astype(np.int64)
+    if (np.diff(numbers) <= 0).any() or not 0 <= numbers[0] <= numbers[-1] < particles:
+        raise ValueError(f"the numbers of its particles do not increase from 0 to {particles}")
+    return PartialSupport(kept, numbers, int(particles), dtype)
