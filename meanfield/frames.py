@@ -141,7 +141,7 @@ class FileSource:
             self.created = str(file.attrs["created"])
             self.versions: dict[str, str] = json.loads(file.attrs["versions"])
             self.sessions = read_sessions(_text(file.attrs.get("sessions", "[]")))
-            self.save_times: Float64Array = file["save_time"][()]
+            self.times: Float64Array = np.where(np.isfinite(times), times, file["save_time"][()])
             self.planned = int(file.attrs.get("planned", len(times)))
 
     def header(self) -> Header:
@@ -153,12 +153,11 @@ class FileSource:
                 if part in file:
                     described[part] = {name: file[part][name][()] for name in names}
             problem = problem_from_dict(described)
-            made, planned = file["time"][()], file["save_time"][()]
             return Header(
                 problem=problem,
                 solver=solver_from_dict(json.loads(file.attrs["solver"])),
                 seed=int(file.attrs["seed"]),
-                times=np.where(np.isfinite(made), made, planned),
+                times=self.times,
                 support=read_recorded_support(file),
                 observables=tuple(
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
