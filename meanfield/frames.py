@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from meanfield.errors import FileError, InvalidInputError
+from meanfield.errors import FileError
+from meanfield.inspection import inspected, integer, parsed, rows, text, variable, whole
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
-from meanfield.problems import problem_from_dict
+from meanfield.problems import AnyProblem, problem_from_dict
 from meanfield.solver import solver_from_dict
 from meanfield.supports import frame_variables, read_support
 from meanfield.typing import Array, Float64Array
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
     from meanfield.storage import MemoryStore
 
 __all__ = ["FileSource", "MemorySource", "Source"]
+
+_WHAT = "trajectory"
 
 
 class Source(Protocol):
@@ -122,35 +122,32 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         self.path: Path | None = path
-        with _reading(path) as file:
-            if file.attrs.get("format") != FORMAT:
-                raise FileError(f"{path} is an HDF5 file, but not a trajectory of this package")
-            if int(file.attrs["format_version"]) > FORMAT_VERSION:
-                raise FileError(
-                    f"{path} has format version {file.attrs['format_version']}, and this package "
-                    f"reads up to {FORMAT_VERSION}; install a newer meanfield-flow"
-                )
-            times = file["time"][()]
-            self.committed = int(np.argmin(np.append(np.isfinite(times), False)))
-            self.status, self.reason = str(file.attrs["status"]), str(file.attrs["reason"])
-            self.engine = str(file.attrs.get("engine", "tiled"))
-            self.created = str(file.attrs["created"])
-            self.versions: dict[str, str] = json.loads(file.attrs["versions"])
+        with inspected(path, _WHAT) as file:
+            _check_format(file, path)
+            self.committed = _committed(file)
+            self.status, self.reason = text(file, "status"), text(file, "reason")
+            self.engine = text(file, "engine") if "engine" in file.attrs else "tiled"
+            self.created = text(file, "created")
+            self.versions = {name: str(number) for name, number in parsed(file, "versions").items()}
 
     def header(self) -> Header:
         """What the run is, rebuilt from the file."""
         assert self.path is not None
-        with _reading(self.path) as file:
-            described = json.loads(file.attrs["problem"])
-            for part, names in PROBLEM_ARRAYS.items():
+        with inspected(self.path, _WHAT) as file:
+            described = parsed(file, "problem")
+            for part, arrays in PROBLEM_ARRAYS.items():
                 if part in file:
-                    described[part] = {name: file[part][name][()] for name in names}
+                    described[part] = {
+                        name: whole(file, f"{part}/{name}", len(axes))
+                        for name, axes in arrays.items()
+                    }
             problem = problem_from_dict(described)
+            _check_shapes(file, problem)
             return Header(
                 problem=problem,
-                solver=solver_from_dict(json.loads(file.attrs["solver"])),
-                seed=int(file.attrs["seed"]),
-                times=file["save_time"][()],
+                solver=solver_from_dict(parsed(file, "solver")),
+                seed=integer(file, "seed"),
+                times=whole(file, "save_time", 1),
                 support=read_support(file),
                 observables=tuple(
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
@@ -160,14 +157,56 @@ class FileSource:
     def values(self, index: int) -> dict[str, Array]:
         """Arrays of one frame; only their bytes are read."""
         assert self.path is not None
-        with _reading(self.path) as file:
-            return {name: np.asarray(file[name][index]) for name in frame_variables(file)}
+        with inspected(self.path, _WHAT) as file:
+            return {name: rows(variable(file, name), index) for name in frame_variables(file)}
 
     def scalars(self) -> dict[str, Float64Array]:
         """Variables with one number a frame, of the committed frames."""
         assert self.path is not None
-        with _reading(self.path) as file:
-            return {name: file[name][: self.committed] for name in _scalar_names(file)}
+        with inspected(self.path, _WHAT) as file:
+            return {
+                name: rows(variable(file, name, 1), slice(self.committed))
+                for name in _scalar_names(file)
+            }
+
+
+def _check_format(file: Any, path: Path) -> None:
+    """Raise unless it is a trajectory of a version that is known here."""
+    if "format" not in file.attrs or text(file, "format") != FORMAT:
+        raise FileError(f"{path} is an HDF5 file, but not a trajectory of this package")
+    found = integer(file, "format_version")
+    if found > FORMAT_VERSION:
+        raise FileError(
+            f"{path} has format version {found}, and this package reads up to {FORMAT_VERSION}; "
+            "install a newer meanfield-flow"
+        )
+    if found < 1:
+        raise ValueError(f"there is no format version {found}")
+
+
+def _committed(file: Any) -> int:
+    """Number of committed frames, whose times must be those that were planned."""
+    times, planned = whole(file, "time", 1), whole(file, "save_time", 1)
+    if len(times) != len(planned) or not np.isfinite(planned).all():
+        raise ValueError("its times and the planned ones do not fit together")
+    committed = int(np.argmin(np.append(np.isfinite(times), False)))
+    if planned[0] < 0.0 or (np.diff(planned) <= 0.0).any():
+        raise ValueError("its planned times do not increase from a time >= 0")
+    if not np.array_equal(times[:committed], planned[:committed]):
+        raise ValueError("its times are not the planned ones")
+    return committed
+
+
+def _check_shapes(file: Any, problem: AnyProblem) -> None:
+    """Raise unless variables have as many frames and parameters as the run."""
+    frames = len(file["save_time"])
+    for name in (*frame_variables(file), *_scalar_names(file)):
+        if len(variable(file, name)) != frames:
+            raise ValueError(f"{name} has {len(file[name])} frames of {frames}")
+    on_grid = "density" in file
+    parameters = file["density"].ndim - 1 if on_grid else file["position"].shape[-1]
+    if parameters != problem.neuron.dim:
+        raise ValueError(f"its measures have {parameters} parameters of {problem.neuron.dim}")
 
 
 def _scalar_names(file: Any) -> list[str]:
@@ -182,22 +221,4 @@ def _is_scalar(name: str, dataset: Any) -> bool:
     """Whether a variable has one number a frame."""
     if name == "save_time" or getattr(dataset, "ndim", 0) != 1 or dataset.is_scale:
         return False
-    return bool(dataset.dims[0][0].name == "/time")
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[Any]:
-    """Open for reading without the lock that a running simulation holds."""
-    import h5py
-
-    if not path.is_file():
-        raise FileError(f"there is no file {path}")
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            yield file
-    except FileError:
-        raise
-    except (OSError, KeyError, ValueError, RuntimeError, AttributeError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise FileError(f"{path} is not a readable trajectory: {error}") from None
+    return bool(len(dataset.dims[0])) and bool(dataset.dims[0][0].name == "/time")

@@ -159,19 +159,14 @@ def is_study(path: Path) -> bool:
     FileError
         If the file is missing or is no HDF5 file.
     """
-    import h5py
+    from meanfield.inspection import inspected, text
 
-    if not path.is_file():
-        raise FileError(f"there is no file {path}")
-    if path.suffix == ".toml":
+    if path.suffix == ".toml" and os.path.isfile(path):
         raise FileError(
             f"{path} describes a run and holds none; make it by meanfield simulate {path}"
         )
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            return bool(file.attrs.get("format") == "meanfield-study")
-    except OSError:
-        raise FileError(f"{path} is not a readable HDF5 file") from None
+    with inspected(path, "HDF5 file") as file:
+        return "format" in file.attrs and text(file, "format") == "meanfield-study"
 
 
 @contextmanager

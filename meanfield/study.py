@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from meanfield.errors import FileError
+from meanfield.inspection import inspected, integer, parsed, text, whole
 from meanfield.rates import Rate, fit_rate, power_mean, standard_error
+from meanfield.study_checks import check_study
 from meanfield.typing import Float64Array, IntArray
 
 __all__ = ["Quantity", "Study", "quantities"]
@@ -255,14 +257,9 @@ class Study:
             If the file is missing, damaged, or of another kind.
         """
         source = Path(path)
-        if not source.is_file():
+        if not os.path.isfile(source):
             raise FileError(f"no study at {source}")
-        try:
-            return _read(source)
-        except FileError:
-            raise
-        except (OSError, KeyError, ValueError) as error:
-            raise FileError(f"{source} is not a readable study file: {error}") from None
+        return _read(source)
 
 
 def _with_error(value: float, error: float) -> str:
@@ -309,24 +306,22 @@ def _write(study: Study, path: Path) -> None:
 
 
 def _read(path: Path) -> Study:
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        if file.attrs.get("format") != _FORMAT:
+    with inspected(path, "study file") as file:
+        if "format" not in file.attrs or text(file, "format") != _FORMAT:
             raise FileError(
                 f"{path} is not a study; studies are written by compare, and runs are opened "
                 "with meanfield.open"
             )
-        if file.attrs["format_version"] > _FORMAT_VERSION:
+        if integer(file, "format_version") > _FORMAT_VERSION:
             raise FileError(f"{path} was written by a newer version; update meanfield-flow")
-        arrays = {name: file[name][...] for name in file if name not in ("seed",)}
+        arrays = {name: whole(file, name) for name in file if name not in ("seed",)}
         settings = {
-            key.removeprefix("setting_"): json.loads(value)
-            for key, value in file.attrs.items()
+            key.removeprefix("setting_"): parsed(file, key, kinds=(object,))
+            for key in file.attrs
             if key.startswith("setting_")
         }
-        return Study(
-            experiment=str(file.attrs["experiment"]),
+        study = Study(
+            experiment=text(file, "experiment"),
             particles=arrays.pop("particles"),
             times=arrays.pop("time"),
             samples={name: values for name, values in arrays.items() if values.ndim == 3},
@@ -337,3 +332,7 @@ def _read(path: Path) -> Study:
             },
             settings=settings,
         )
+        needed = (*quantities, "sliced_wasserstein_null")
+        parts = (study.particles, study.times, study.samples, study.reference, settings)
+        check_study(*parts, needed=needed)
+        return study
