@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
@@ -20,13 +21,15 @@ import numpy as np
 from meanfield.errors import FileError
 from meanfield.typing import Array
 
-__all__ = ["inspected", "integer", "parsed", "rows", "text", "variable", "vector", "whole"]
+__all__ = ["inspected", "integer", "memory_size", "parsed", "rows", "text", "variable", "vector", "whole"]
 
 # Far above what any run or study holds; they end a walk through groups within groups.
 _MOST_OBJECTS, _DEEPEST = 10_000, 8
 # Deflate, shuffle and checksums come with HDF5; others would be loaded from elsewhere.
 _FILTERS = {1, 2, 3}
 _LONGEST_SENTENCE = 300
+# The last files found to be sound: frames are read one by one, each by an opening of its own.
+_inspected: deque[tuple[int, ...]] = deque(maxlen=16)
 
 
 @contextmanager
@@ -55,7 +58,7 @@ def inspected(path: Path, what: str) -> Iterator[Any]:
         raise FileError(f"there is no file {path}")
     try:
         with h5py.File(path, "r", locking=False) as file:
-            _inspect(file, os.path.getsize(path))
+            _inspect_once(file)
             yield file
     except FileError:
         raise
@@ -64,6 +67,14 @@ def inspected(path: Path, what: str) -> Iterator[Any]:
     except Exception as error:  # of a damaged file anything can come
         sentence = " ".join(str(error).split())[:_LONGEST_SENTENCE] or type(error).__name__
         raise FileError(f"{path} is not a readable {what}: {sentence}") from None
+
+
+def memory_size() -> int:
+    """Bytes of memory of this machine: nothing larger is ever read."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not every system can say
+        return 2**40
 
 
 def text(file: Any, name: str) -> str:
@@ -183,10 +194,19 @@ def rows(dataset: Any, where: Any) -> Array:
     """
     wanted = dataset.shape[1:] if isinstance(where, int) else dataset.shape
     room = max(prod(wanted), prod(dataset.chunks or (0,))) * dataset.dtype.itemsize
-    if room > _memory():
+    if room > memory_size():
         raise ValueError(f"{dataset.name[1:]} needs {room:.3g} bytes, more than the memory has")
     values = np.asarray(dataset[where])
     return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _inspect_once(file: Any) -> None:
+    """Inspect a file, unless just that was done and nobody has written to it since."""
+    found = os.fstat(file.id.get_vfd_handle())
+    identity = (found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns)
+    if identity not in _inspected:
+        _inspect(file, found.st_size)
+        _inspected.append(identity)
 
 
 def _inspect(file: Any, size: int) -> None:
@@ -264,11 +284,3 @@ def _attribute(file: Any, name: str) -> Any:
     if file.attrs.get_id(name).shape != ():
         raise ValueError(f"the attribute {name} must have one value")
     return file.attrs[name]
-
-
-def _memory() -> int:
-    """Bytes of memory of this machine."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # not every system can say
-        return 2**40
