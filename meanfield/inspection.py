@@ -65,8 +65,7 @@ def inspected(path: Path, what: str) -> Iterator[Any]:
     except MemoryError:
         raise FileError(f"{path} needs more memory than there is") from None
     except Exception as error:  # of a damaged file anything can come
-        sentence = " ".join(str(error).split())[:_LONGEST_SENTENCE] or type(error).__name__
-        raise FileError(f"{path} is not a readable {what}: {sentence}") from None
+        raise FileError(f"{path} is not a readable {what}: {_sentence(error)}") from None
 
 
 def memory_size() -> int:
@@ -198,6 +197,14 @@ def rows(dataset: Any, where: Any) -> Array:
         raise ValueError(f"{dataset.name[1:]} needs {room:.3g} bytes, more than the memory has")
     values = np.asarray(dataset[where])
     return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, on one line of bearable length."""
+    words = " ".join(str(error).split())[:_LONGEST_SENTENCE] or type(error).__name__
+    if isinstance(error, KeyError):
+        return f"it lacks {words}"
+    return words if isinstance(error, OSError | ValueError) else f"it is damaged ({words})"
 
 
 def _inspect_once(file: Any) -> None:
