@@ -25,7 +25,13 @@ if TYPE_CHECKING:
         reductions,
     )
     from meanfield.activation import Activation
+    from meanfield.array_networks import measure_from_arrays
     from meanfield.compare import compare
+    from meanfield.comparison import (
+        TrajectoryComparison,
+        compare_trajectories,
+        compare_with_limit,
+    )
     from meanfield.datasets import Dataset
     from meanfield.errors import (
         DivergenceError,
@@ -46,12 +52,19 @@ if TYPE_CHECKING:
     from meanfield.problem import Problem
     from meanfield.quadrature import quadrature
     from meanfield.radial_laws import RadialGaussian
+    from meanfield.recorder import Recorder
     from meanfield.reduced import ReducedProblem
     from meanfield.reductions import Reduction
     from meanfield.regularizers import Ridge
     from meanfield.relaxation import DecayRate, decay_rate
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
+    from meanfield.torch_networks import (
+        load_into_torch,
+        measure_from_torch,
+        neuron_from_torch,
+    )
+    from meanfield.torch_training import TorchRecorder, mean_field_parameter_groups
     from meanfield.trajectory import Trajectory, open
     from meanfield.volumes import RadialVolume
 
@@ -79,17 +92,27 @@ _HOMES = {
     "Problem": "meanfield.problem",
     "RadialGaussian": "meanfield.radial_laws",
     "RadialVolume": "meanfield.volumes",
+    "Recorder": "meanfield.recorder",
     "ReducedProblem": "meanfield.reduced",
     "Reduction": "meanfield.reductions",
     "Ridge": "meanfield.regularizers",
     "Sphere": "meanfield.measures",
     "Study": "meanfield.study",
+    "TorchRecorder": "meanfield.torch_training",
     "Trajectory": "meanfield.trajectory",
+    "TrajectoryComparison": "meanfield.comparison",
     "animate": "meanfield.plotting",
     "compare": "meanfield.compare",
+    "compare_trajectories": "meanfield.comparison",
+    "compare_with_limit": "meanfield.comparison",
     "decay_rate": "meanfield.relaxation",
     "fluctuations": "meanfield.fluctuations",
     "gibbs": "meanfield.gibbs",
+    "load_into_torch": "meanfield.torch_networks",
+    "mean_field_parameter_groups": "meanfield.torch_training",
+    "measure_from_arrays": "meanfield.array_networks",
+    "measure_from_torch": "meanfield.torch_networks",
+    "neuron_from_torch": "meanfield.torch_networks",
     "open": "meanfield.trajectory",
     "plot": "meanfield.plotting",
     "quadrature": "meanfield.quadrature",
@@ -129,22 +152,32 @@ __all__ = [
     "Problem",
     "RadialGaussian",
     "RadialVolume",
+    "Recorder",
     "ReducedProblem",
     "Reduction",
     "Ridge",
     "Sphere",
     "Study",
+    "TorchRecorder",
     "Trajectory",
+    "TrajectoryComparison",
     "activations",
     "animate",
     "compare",
+    "compare_trajectories",
+    "compare_with_limit",
     "coupling",
     "decay_rate",
     "distances",
     "distributions",
     "fluctuations",
     "gibbs",
+    "load_into_torch",
     "losses",
+    "mean_field_parameter_groups",
+    "measure_from_arrays",
+    "measure_from_torch",
+    "neuron_from_torch",
     "observers",
     "open",
     "plot",

@@ -17,6 +17,7 @@ from meanfield.launcher import launched_rank, rank_count
 from meanfield.options import (
     CheckedParticles,
     CheckedSolvers,
+    Cluster,
     DataFile,
     End,
     Example,
@@ -24,12 +25,14 @@ from meanfield.options import (
     Force,
     MovieOut,
     MovieSeconds,
+    PageOut,
     Particles,
     PictureOut,
     Quiet,
     Reference,
     Replicas,
     Resume,
+    ResumeStudy,
     RunFile,
     RunOut,
     ScenarioName,
@@ -38,10 +41,13 @@ from meanfield.options import (
     SolverName,
     Source,
     Sources,
+    Steps,
     StudyOut,
+    TaskNumber,
     Verb,
     Verbs,
     Widths,
+    Workers,
     WorkingVerb,
     spread_settings,
     usage_sentence,
@@ -185,12 +191,18 @@ def compare(
     particles: Widths = "64,256,1024",
     seeds: Replicas = 10,
     solver: SolverName = None,
+    steps: Steps = None,
     reference: Reference = None,
     t_end: End = None,
     seed: Seed = 0,
     settings: Settings = None,
     out: StudyOut = None,
     figure: FigureOut = None,
+    page: PageOut = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    task: TaskNumber = None,
+    resume: ResumeStudy = False,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
@@ -198,15 +210,17 @@ def compare(
 
     Each network is trained from independent neurons; the limit is the flow of a
     much finer measure. Slopes of the distances against the width are fitted over
-    all seeds.
+    all seeds. A study that was stopped goes on with the same command.
 
     For example:
     $ meanfield compare teacher-student --seeds 20
-    $ meanfield compare digits --particles 32,64,128 --figure digits.png
+    $ meanfield compare digits --particles 32,64,128 --report digits.html
+    $ meanfield compare digits --cluster tcp://10.0.0.1:8786
     """
-    from meanfield.source import named_experiment, read_widths
+    from meanfield.source import named_experiment, read_reference, read_steps, read_widths
 
-    widths = read_widths(particles)
+    widths, lengths = read_widths(particles), read_steps(steps)
+    stand_in = read_reference(reference)
     described = named_experiment(source, settings, {"t_end": t_end})
     path = data_file(out or Path(f"{described.name}-study.h5"))
     check_output(path, force)
@@ -214,26 +228,40 @@ def compare(
         check_output(figure, force, _PICTURES)
         if figure.absolute() == path.absolute():
             raise InvalidInputError(f"--out and --figure are the same file, {path}")
-    experiment = described.build()
-    experiment.solver(solver)
-    from meanfield.compare import compare as measure_widths
+    if page is not None:
+        check_output(page, force, (".html",))
+    if workers is not None and cluster is not None:
+        raise InvalidInputError("--workers are processes here, --cluster elsewhere: give one")
+    from meanfield.compare import plan_study
+    from meanfield.study_run import StudyRun
 
+    plan = plan_study(
+        described.build(), widths, seeds, solver=solver, reference=stand_in, steps=lengths,
+        seed=seed,
+    )  # fmt: skip
+    run = StudyRun(plan, path, force)
+    run.check(resume)
+    if task is not None:
+        run.do_task(task)
+        if not quiet:
+            print(f"task {task} of {len(plan.tasks)} is done")
+        return
+    study = run.do_all(workers if cluster is None else cluster, progress=not quiet)
     with running(None):
-        study = measure_widths(
-            experiment, widths, seeds, solver=solver, reference=reference, seed=seed,
-            progress=not quiet,
-        )  # fmt: skip
-        study.save(path, force=force)
         if figure is not None:
             study.figure(figure, force=force)
+        if page is not None:
+            study.report(page, force=force)
     if not quiet:
         from meanfield import report
 
         console = report.output()
         console.print(str(study), markup=False, soft_wrap=True)
         console.print()
-        written = [str(path)] + ([str(figure)] if figure else [])
-        report.rows(console, [("written to", " and ".join(written))])
+        written = [str(part) for part in (path, figure, page) if part is not None]
+        limit = [("the limit", str(run.reference))] if run.is_complete else []
+        report.rows(console, [("written to", " and ".join(written)), *limit])
+    run.finish(study)
 
 
 @app.command(cls=WorkingVerb)

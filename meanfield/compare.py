@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import platform
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from meanfield.checks import as_count, as_finite_array
+from meanfield.checks import as_count, as_finite_array, as_number
+from meanfield.conduct import carry_out
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
 from meanfield.problem import Problem
-from meanfield.replica import Limit, Replica, find_limit, measure_replica
+from meanfield.reference import choose_reference
 from meanfield.solver import Solver
 from meanfield.study import Study
+from meanfield.tasks import Plan
 from meanfield.typing import Float64Array
 
-__all__ = ["compare"]
+__all__ = ["compare", "plan_study"]
 
-_LEAST_REFERENCE = 4096
-_REFERENCE_FACTOR = 16
 _PROJECTIONS = 64
 # Fractions of the end time at which a study looks by default.
 _TELLING = (0.0, 0.125, 0.25, 0.5, 1.0)
@@ -36,27 +34,38 @@ def compare(
     seeds: int = 10,
     *,
     solver: str | Solver[Any] | None = None,
-    reference: int | None = None,
+    reference: int | str | None = None,
+    steps: Sequence[float] | None = None,
     times: Any = None,
     projections: int = _PROJECTIONS,
     seed: int = 0,
+    workers: Any = 1,
+    folder: str | Path | None = None,
     progress: bool = False,
 ) -> Study:
     """Train networks of several widths and measure their distance to the limit.
 
     Every network starts from N independent neurons and is trained by `solver`. The
-    reference is the flow of a much finer measure, whose neurons are placed by a scrambled
-    Sobol sequence. At each time, with f_N, R_N, μ_N of the network and f, R, μ of the
-    reference, the study records for each width and seed
+    reference stands for the limit. At each time, with f_N, R_N, μ_N of the network and f, R,
+    μ of the reference, the study records for each width and seed
 
-    - ``function_distance``: (Σ_j p_j |f_N(x_j) − f(x_j)|²)^½ over the data. Its root mean
-      square over seeds closes like N^−½.
+    - ``coupling_distance``: D_N = ((1/N) Σ_i |X_i − X̄_i|²)^½, where X̄_i starts as the
+      neuron X_i, sees the same noise, and moves in the mean field of the reference. It has no
+      sampling error, and closes like N^−½.
+    - ``function_distance``: (Σ_j p_j |f_N(x_j) − f(x_j)|²)^½ over the data, and
+      ``test_function_distance`` over held-out data. Root mean squares over seeds close
+      like N^−½.
     - ``risk_gap``: R_N − R with its sign. Its mean over seeds closes like 1/N, while a
       single seed scatters around it by up to N^−½.
-    - ``sliced_wasserstein``: sliced W₂ between the parameters of μ_N and μ. This measures
-      mostly that N points are a coarse picture of μ, so there is also
-    - ``sliced_wasserstein_null``: the same for N independent draws from the reference.
-      `Study.excess` is the mean difference of the squares.
+    - ``sliced_wasserstein``, and at the last time ``wasserstein_1``, ``wasserstein_2``,
+      ``sinkhorn``, ``energy`` and ``marginal_wasserstein`` (of each parameter): distances
+      between the parameters of μ_N and μ. They measure mostly that N points are a coarse
+      picture of μ, so there are also
+    - the same with ``_null``: of N independent draws from the reference.
+      `Study.excesses` compares the two.
+
+    Where the linearised flow predicts constants (`meanfield.fluctuations`), the study holds
+    them too, and the test of √N (f_N − f) against its predicted covariance.
 
     Parameters
     ----------
@@ -69,9 +78,11 @@ def compare(
     solver : str or Solver, optional
         Of the networks: a name among the experiment's solvers, or a solver; the
         experiment's default otherwise.
-    reference : int, optional
-        Number of particles of the reference; by default the power of two that is at least
-        16 times the largest width, and at least 4096.
+    reference : int or str, optional
+        What stands for the limit: ``"grid"``, ``"quadrature"``, ``"particles"`` or a number
+        of particles; see `meanfield.reference.choose_reference`.
+    steps : sequence of float, optional
+        Steps of SGD, increasing, at least two: networks are trained with each of them.
     times : (T,) array, optional
         Times to look at, increasing, within those of the experiment; by default five of
         its frames, from the first to the last.
@@ -80,28 +91,43 @@ def compare(
     seed : int
         Seed of the whole study. A network's random numbers follow from this seed, its
         width and its replica only, so adding widths or seeds changes no other network.
+    workers : int, str, distributed.Client or None
+        Who trains the networks: so many processes of this machine (1: this process; None:
+        as many as it has cores), or a cluster of Dask: ``"local"``, the address of a
+        scheduler such as ``"tcp://host:8786"``, or a client. The result is the same.
+    folder : path, optional
+        Of the study: the reference and what is finished are kept there, and a study that
+        was stopped goes on from there when it is called again.
     progress : bool
         Show a progress bar on standard error.
 
     Returns
     -------
     Study
+        Of the networks that finished; ``settings["failures"]`` lists the others, of which a
+        warning tells.
 
     Raises
     ------
     InvalidInputError
         If arguments do not make a study: fewer than two widths or seeds, widths out of
-        order, a reference that is not wider than they are, times outside the experiment.
+        order, a reference that is not wider than they are, times outside the experiment,
+        a folder of another study.
     DivergenceError
-        If a network or the reference leaves the finite numbers.
+        If the reference leaves the finite numbers.
+    MeanfieldError
+        If so many networks failed that there is nothing to compare, or a cluster does not
+        answer.
 
     Notes
     -----
-    The reference is the experiment's ``particle-flow`` where it has one. Gradient descent
+    Without noise the reference is the experiment's ``particle-flow``. Gradient descent
     with a finite step has an error of its own (its mean of the order of the step, its
     scatter of the order of the root of the step), which does not vanish with N: the curves
-    then level off, and slopes come out flatter. If the experiment only has one-pass
-    gradient descent, that is the reference too, with other random batches.
+    then level off, and slopes come out flatter: several `steps` separate the two, by a fit
+    of C/N + D s to the squares, see `Study.expansion` and `Study.step_rate`. If the
+    experiment only has one-pass gradient descent, that is the reference too, with other
+    random batches.
 
     References
     ----------
@@ -125,6 +151,33 @@ def compare(
     >>> study.rates["function_distance"].consistent
     True
     """
+    plan = plan_study(
+        experiment,
+        particles,
+        seeds,
+        solver=solver,
+        reference=reference,
+        steps=steps,
+        times=times,
+        projections=projections,
+        seed=seed,
+    )
+    return carry_out(plan, workers=workers, folder=folder, progress=progress)
+
+
+def plan_study(
+    experiment: Experiment,
+    particles: Sequence[int],
+    seeds: int,
+    *,
+    solver: str | Solver[Any] | None = None,
+    reference: int | str | None = None,
+    steps: Sequence[float] | None = None,
+    times: Any = None,
+    projections: int = _PROJECTIONS,
+    seed: int = 0,
+) -> Plan:
+    """Plan of a study: all that it depends on, checked. Arguments as in `compare`."""
     if not isinstance(experiment.problem, Problem):
         raise InvalidInputError(
             "compare measures outputs on the data of a Problem, got a "
@@ -134,7 +187,6 @@ def compare(
     as_count("seeds", seeds, least=2)
     as_count("seed", seed, least=0)
     as_count("projections", projections)
-    count = _reference_count(reference, widths[-1])
     moments = _study_times(experiment, times)
     method = experiment.solver(solver) if solver is None or isinstance(solver, str) else solver
     if getattr(method, "changes_masses", False):
@@ -147,69 +199,31 @@ def compare(
             f"networks of finite width consist of neurons, which the solver {method.name} does not "
             "move; compare takes particles, sgd or langevin"
         )
-    flow = _limit_solver(experiment)
-    limit = find_limit(
-        experiment,
-        flow,
-        particles=count,
+    return Plan(
+        experiment=experiment,
+        methods=(method,) if steps is None else _with_steps(method, steps),
+        reference=choose_reference(experiment, reference, widths, method),
+        widths=tuple(widths),
+        seeds=seeds,
         times=moments,
-        widths=widths,
         projections=projections,
         seed=seed,
     )
-    replicas = [
-        Replica(experiment.problem, experiment.initial, method, width, seed, number)
-        for width in widths
-        for number in range(seeds)
-    ]
-    settings = {
-        "problem": _plain_problem(experiment.problem),
-        "initial": experiment.initial.to_dict(),
-        "solver": method.to_dict(),
-        "reference": {"solver": flow.to_dict(), "particles": count, "sampling": "sobol"},
-        "projections": projections,
-        "seed": seed,
-        "versions": _versions(),
-    }
-    samples = _measure_all(replicas, limit, (len(widths), seeds, len(moments)), progress)
-    return Study(
-        experiment.name, np.array(widths), moments, samples, _expected(limit), _plain(settings)
-    )
 
 
-def _expected(limit: Limit) -> dict[str, Float64Array]:
-    """What a network of infinite width reaches."""
-    if limit.test_accuracy is None:
-        return {"risk": limit.risk}
-    return {"risk": limit.risk, "test_accuracy": limit.test_accuracy}
-
-
-def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """The same settings in the types of JSON, so that a file gives back what was put in."""
-    plain: dict[str, Any] = json.loads(json.dumps(settings, default=lambda value: value.tolist()))
-    return plain
-
-
-def _measure_all(
-    replicas: Sequence[Replica], limit: Limit, shape: tuple[int, int, int], progress: bool
-) -> dict[str, Float64Array]:
-    """Samples of each quantity, in the order of the replicas."""
-    results = []
-    with _bar(sum(replica.particles for replica in replicas), progress) as advance:
-        for replica in replicas:
-            results.append(measure_replica(replica, limit))
-            advance(replica.particles)
-    return {
-        name: np.array([result[name] for result in results]).reshape(shape) for name in results[0]
-    }
-
-
-def _limit_solver(experiment: Experiment) -> Solver[Any]:
-    """The experiment's deterministic flow if it has one, otherwise its default solver."""
-    for solver in experiment.solvers.values():
-        if solver.name == "particle-flow":
-            return solver
-    return experiment.solver()
+def _with_steps(method: Any, steps: Sequence[float]) -> tuple[Solver[Any], ...]:
+    if "sgd" not in method.name:
+        raise InvalidInputError(
+            f"steps are those of sgd, but the networks are trained by {method.name}; choose "
+            'solver="sgd" (--solver sgd) or leave out the steps'
+        )
+    sizes = [as_number("steps", step, "positive") for step in steps]
+    if len(sizes) < 2 or any(second <= first for first, second in pairwise(sizes)):
+        raise InvalidInputError(
+            "steps must be at least two and increase, got "
+            + (", ".join(f"{size:g}" for size in sizes) or "none")
+        )
+    return tuple(replace(method, step=size) for size in sizes)
 
 
 def _check_widths(particles: Sequence[int]) -> list[int]:
@@ -231,18 +245,6 @@ def _check_widths(particles: Sequence[int]) -> list[int]:
     return widths
 
 
-def _reference_count(reference: int | None, widest: int) -> int:
-    if reference is None:
-        least = max(_REFERENCE_FACTOR * widest, _LEAST_REFERENCE)
-        return 1 << (least - 1).bit_length()
-    count = as_count("reference", reference)
-    if count <= widest:
-        raise InvalidInputError(
-            f"reference must have more particles than the widest network ({widest}), got {count}"
-        )
-    return count
-
-
 def _study_times(experiment: Experiment, times: Any) -> Float64Array:
     frames = np.asarray(experiment.save_at, dtype=np.float64)
     if times is None:
@@ -259,37 +261,3 @@ def _study_times(experiment: Experiment, times: Any) -> Float64Array:
     if moments[-1] == 0.0:
         raise InvalidInputError("times must hold at least one time after 0")
     return moments
-
-
-def _plain_problem(problem: Problem) -> dict[str, Any]:
-    described = {key: part for key, part in problem.to_dict().items() if key != "data"}
-    return {**described, "data": repr(problem.data)}
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "numpy": np.__version__}
-    try:
-        found["meanfield-flow"] = version("meanfield-flow")
-    except PackageNotFoundError:
-        found["meanfield-flow"] = "unknown"
-    return found
-
-
-@contextmanager
-def _bar(total: int, progress: bool) -> Iterator[Any]:
-    """Progress bar with the remaining time on standard error; a function that moves it."""
-    if not progress:
-        yield lambda amount: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("networks"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        whole = bar.add_task("networks", total=total)
-        yield lambda amount: bar.advance(whole, amount)

@@ -143,11 +143,12 @@ class FileSource:
                     }
             problem = problem_from_dict(described)
             _check_shapes(file, problem)
+            made, planned = whole(file, "time", 1), whole(file, "save_time", 1)
             return Header(
                 problem=problem,
                 solver=solver_from_dict(parsed(file, "solver")),
                 seed=integer(file, "seed"),
-                times=whole(file, "save_time", 1),
+                times=np.where(np.isfinite(made), made, planned),
                 support=read_support(file),
                 observables=tuple(
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
@@ -185,15 +186,14 @@ def _check_format(file: Any, path: Path) -> None:
 
 
 def _committed(file: Any) -> int:
-    """Number of committed frames, whose times must be those that were planned."""
-    times, planned = whole(file, "time", 1), whole(file, "save_time", 1)
-    if len(times) != len(planned) or not np.isfinite(planned).all():
-        raise ValueError("its times and the planned ones do not fit together")
-    committed = int(np.argmin(np.append(np.isfinite(times), False)))
-    if planned[0] < 0.0 or (np.diff(planned) <= 0.0).any():
-        raise ValueError("its planned times do not increase from a time >= 0")
-    if not np.array_equal(times[:committed], planned[:committed]):
-        raise ValueError("its times are not the planned ones")
+    """Number of committed frames; times must increase, those planned and those made."""
+    made, planned = whole(file, "time", 1), whole(file, "save_time", 1)
+    committed = int(np.argmin(np.append(np.isfinite(made), False)))
+    for times in (made[:committed], planned):
+        if not np.isfinite(times).all() or (np.diff(times) <= 0.0).any() or (times < 0.0).any():
+            raise ValueError("its times do not increase from a time >= 0")
+    if len(made) != len(planned):
+        raise ValueError(f"it has {len(made)} times of {len(planned)} planned ones")
     return committed
 
 

@@ -19,9 +19,20 @@ from typing import Any
 import numpy as np
 
 from meanfield.errors import FileError
+from meanfield.heaps import check_heaps
 from meanfield.typing import Array
 
-__all__ = ["inspected", "integer", "memory_size", "parsed", "rows", "text", "variable", "vector", "whole"]
+__all__ = [
+    "inspected",
+    "integer",
+    "memory_size",
+    "parsed",
+    "rows",
+    "text",
+    "variable",
+    "vector",
+    "whole",
+]
 
 # Far above what any run or study holds; they end a walk through groups within groups.
 _MOST_OBJECTS, _DEEPEST = 10_000, 8
@@ -220,7 +231,10 @@ def _inspect(file: Any, size: int) -> None:
     """Raise unless a file consists of groups and of datasets with their data inside."""
     import h5py
 
+    if file.userblock_size:
+        raise ValueError("it does not begin as HDF5 files of this package do")
     found, waiting = 0, [(file.id, "", 0)]
+    taken: list[tuple[int, int]] = []
     while waiting:
         group, way, depth = waiting.pop()
         found += group.get_num_objs()
@@ -234,13 +248,17 @@ def _inspect(file: Any, size: int) -> None:
             if isinstance(part, h5py.h5g.GroupID):
                 waiting.append((part, f"{name}/", depth + 1))
             elif isinstance(part, h5py.h5d.DatasetID):
-                _inspect_dataset(part, name, size)
+                taken += _inspect_dataset(part, name, size)
             else:
                 raise ValueError(f"{name} is neither a group nor a dataset")
+    check_heaps(file.id.get_vfd_handle(), size, taken)
 
 
-def _inspect_dataset(dataset: Any, name: str, size: int) -> None:
-    """Raise if data are elsewhere, or need foreign code; virtual ones are not even sized."""
+def _inspect_dataset(dataset: Any, name: str, size: int) -> list[tuple[int, int]]:
+    """Where the data are, from byte to byte; they may be nowhere else, nor need foreign code.
+
+    Virtual datasets are not even sized: that alone would open other files.
+    """
     import h5py
 
     layout = dataset.get_create_plist()
@@ -249,10 +267,16 @@ def _inspect_dataset(dataset: Any, name: str, size: int) -> None:
     filters = {layout.get_filter(index)[0] for index in range(layout.get_nfilters())}
     if filters - _FILTERS:
         raise ValueError(f"{name} is compressed by a filter that HDF5 does not bring along")
-    if layout.get_layout() == h5py.h5d.CONTIGUOUS and dataset.get_offset() is not None:
-        end = dataset.get_offset() + dataset.get_storage_size()
-        if end > size:
-            raise ValueError(f"the data of {name} end at byte {end}, after the end of the file")
+    pieces: list[tuple[int, int]] = []
+    if layout.get_layout() == h5py.h5d.CHUNKED:
+        dataset.chunk_iter(
+            lambda piece: pieces.append((piece.byte_offset, piece.byte_offset + piece.size))
+        )
+    elif layout.get_layout() == h5py.h5d.CONTIGUOUS and dataset.get_offset() is not None:
+        pieces.append((dataset.get_offset(), dataset.get_offset() + dataset.get_storage_size()))
+    if any(end > size for _, end in pieces):
+        raise ValueError(f"the data of {name} reach beyond the end of the file")
+    return pieces
 
 
 def _is_stored(dataset: Any) -> bool:

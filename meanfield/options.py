@@ -15,6 +15,7 @@ from meanfield.wording import rule_in_words
 
 __all__ = [
     "CheckedParticles",
+    "Cluster",
     "CheckedSolvers",
     "DataFile",
     "End",
@@ -24,11 +25,13 @@ __all__ = [
     "MovieOut",
     "MovieSeconds",
     "Particles",
+    "PageOut",
     "PictureOut",
     "Quiet",
     "Reference",
     "Replicas",
     "Resume",
+    "ResumeStudy",
     "RunFile",
     "RunOut",
     "ScenarioName",
@@ -37,10 +40,13 @@ __all__ = [
     "SolverName",
     "Source",
     "Sources",
+    "Steps",
     "StudyOut",
+    "TaskNumber",
     "Verb",
     "Verbs",
     "Widths",
+    "Workers",
     "WorkingVerb",
     "spread_settings",
     "usage_sentence",
@@ -140,8 +146,36 @@ Replicas = Annotated[
     int, typer.Option("--seeds", metavar="R", help="Networks of each width, >= 2.")
 ]
 Reference = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        metavar="NAME|N",
+        help="What stands for the limit: grid, quadrature, particles, or their number.",
+    ),
+]
+Steps = Annotated[
+    str | None,
+    typer.Option("--steps", metavar="S,S,…", help="Steps of sgd to compare beside the widths."),
+]
+Workers = Annotated[
     int | None,
-    typer.Option("--reference", metavar="N", help="Particles that stand for the limit."),
+    typer.Option(
+        "--workers", metavar="W", min=1, help="Processes of this machine; one a core by default."
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="local|tcp://…", help="Work on a Dask cluster: its scheduler."
+    ),
+]
+TaskNumber = Annotated[
+    int | None,
+    typer.Option("--task", metavar="K", min=0, help="Do this task alone: for arrays of jobs."),
+]
+ResumeStudy = Annotated[
+    bool,
+    typer.Option("--resume", metavar="", help="Continue an unfinished study; never begin one."),
 ]
 StudyOut = Annotated[
     Path | None,
@@ -150,6 +184,10 @@ StudyOut = Annotated[
 FigureOut = Annotated[
     Path | None,
     typer.Option("--figure", metavar="STUDY.png", help="Picture to draw: .png, .pdf, .svg."),
+]
+PageOut = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="STUDY.html", help="Page for the browser, in one file."),
 ]
 MovieOut = Annotated[
     Path | None,

@@ -12,13 +12,16 @@ from meanfield.checks import as_count, as_finite_array
 from meanfield.errors import InvalidInputError
 from meanfield.typing import Float64Array
 
-__all__ = ["Rate", "fit_rate", "power_mean", "standard_error"]
+__all__ = ["Rate", "expanded_percentiles", "fit_rate", "power_mean", "standard_error"]
 
 #: Seeds from which on an interval is given: fewer resample to too few different sets.
 LEAST_SEEDS = 5
 # A width counts as resolved if its value is that many standard errors from zero.
 _RESOLVED = 2.0
-_FRACTIONS = {-0.25: "−1/4", -1 / 3: "−1/3", -0.5: "−1/2", -1.0: "−1", -1.5: "−3/2", -2.0: "−2"}
+_FRACTIONS = {
+    -0.25: "−1/4", -1 / 3: "−1/3", -0.5: "−1/2", -1.0: "−1", -1.5: "−3/2", -2.0: "−2",
+    0.5: "1/2", 1.0: "1",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,16 @@ class Rate:
     resolved : bool
         Whether every value is more than two standard errors from zero. If not, part of
         the fit is noise: use more seeds.
+    error : float
+        Bootstrap standard error of the slope; NaN with fewer than 5 seeds.
 
     Examples
     --------
-    >>> print(Rate(-0.49, -0.55, -0.43, 1.2, expected=-0.5))
+    >>> rate = Rate(-0.49, -0.55, -0.43, 1.2, expected=-0.5, error=0.03)
+    >>> print(rate)
     −0.49 [−0.55, −0.43], consistent with −1/2
+    >>> rate.verdict
+    'consistent with −1/2: slope −0.49 ± 0.03'
     """
 
     slope: float
@@ -51,6 +59,7 @@ class Rate:
     constant: float
     expected: float | None = None
     resolved: bool = True
+    error: float = math.nan
 
     def __call__(self, particles: Any) -> Float64Array:
         """Value of the law at given widths."""
@@ -77,6 +86,28 @@ class Rate:
             return signed(self.slope)
         return f"{signed(self.slope)} [{signed(self.lower)}, {signed(self.upper)}]"
 
+    @property
+    def expected_name(self) -> str:
+        """Expected slope as text, for example ``−1/2``; empty if there is none."""
+        if self.expected is None:
+            return ""
+        return _FRACTIONS.get(self.expected, signed(self.expected))
+
+    @property
+    def verdict(self) -> str:
+        """What the slope says, in words."""
+        if not math.isfinite(self.slope):
+            return "no slope: a value is exactly zero"
+        slope = f"slope {signed(self.slope)}"
+        if math.isfinite(self.error):
+            slope += f" ± {self.error:.2f}"
+        if self.consistent is not None:
+            words = "consistent with" if self.consistent else "not consistent with"
+            slope = f"{words} {self.expected_name}: {slope}"
+        elif self.expected is not None:
+            slope += f", too few seeds for an interval (expected {self.expected_name})"
+        return slope if self.resolved else f"{slope}, partly within noise: use more seeds"
+
     def __str__(self) -> str:
         if not math.isfinite(self.slope):
             return "n/a (a value is zero)"
@@ -84,8 +115,8 @@ class Rate:
         if not self.has_interval:
             text += f" (no interval with fewer than {LEAST_SEEDS} seeds)"
         elif self.expected is not None:
-            name = _FRACTIONS.get(self.expected, signed(self.expected))
-            text += f", {'consistent' if self.consistent else 'not consistent'} with {name}"
+            words = "consistent" if self.consistent else "not consistent"
+            text += f", {words} with {self.expected_name}"
         return text if self.resolved else f"{text} (partly within noise: use more seeds)"
 
 
@@ -187,12 +218,13 @@ def fit_rate(
         return Rate(math.nan, math.nan, math.nan, math.nan, expected, resolved=False)
     strength = np.abs(values) / np.maximum(errors, 1e-6 * np.abs(values))
     slope, level = _line(np.log(widths), np.log(np.abs(values)), strength**2)
-    lower, upper = math.nan, math.nan
+    lower, upper, error = math.nan, math.nan, math.nan
     if array.shape[1] >= LEAST_SEEDS:
         means = _resampled_means(array**power, resamples, seed)
         logs = np.log(np.maximum(np.abs(means), 1e-300)) / power
         slopes, _ = _line(np.log(widths), logs, strength**2)
-        lower, upper = _expanded_percentiles(slopes, array.shape[1])
+        lower, upper = expanded_percentiles(slopes, array.shape[1])
+        error = math.sqrt(array.shape[1] / (array.shape[1] - 1)) * float(slopes.std())
     sign = math.copysign(1.0, float((strength * values).sum()))
     return Rate(
         float(slope),
@@ -201,6 +233,7 @@ def fit_rate(
         sign * math.exp(float(level)),
         expected,
         resolved=bool((strength > _RESOLVED).all()),
+        error=error,
     )
 
 
@@ -238,7 +271,8 @@ def _resampled_means(samples: Float64Array, resamples: int, seed: int) -> Float6
     return means
 
 
-def _expanded_percentiles(slopes: Float64Array, count: int) -> tuple[float, float]:
+def expanded_percentiles(slopes: Float64Array, count: int) -> tuple[float, float]:
+    """95 % interval of resampled values, widened for `count` seeds (Hesterberg 2015, §4.5)."""
     from scipy.special import ndtr, stdtrit
 
     tail = float(ndtr(math.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.025)))

@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from meanfield.datasets import Dataset
+from meanfield.coupling import limit_path
+from meanfield.distances import coupling
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError
-from meanfield.experiment import Experiment
-from meanfield.measures import InitialLaw, ParticleMeasure
+from meanfield.grids import GridMeasure
+from meanfield.limit import Limit, find_limit, limit_from_run
+from meanfield.measures import InitialLaw, Measure, ParticleMeasure
+from meanfield.parameter_distances import STATISTICS
 from meanfield.problem import Problem
 from meanfield.simulate import simulate
-from meanfield.slices import SlicedTarget, random_directions
 from meanfield.solver import Solver
-from meanfield.typing import Float64Array, IntArray
+from meanfield.streams import spawned_seeds
+from meanfield.trajectory import Trajectory
+from meanfield.typing import Float64Array
 
-__all__ = ["Limit", "Replica", "find_limit", "measure_replica"]
+__all__ = ["Limit", "Replica", "find_limit", "limit_from_run", "measure_replica"]
 
-
-@dataclass(frozen=True, eq=False)
-class Limit:
-    """The reference at the times of a study: what a network is measured against.
-
-    Attributes
-    ----------
-    times : (T,) array
-    measures : tuple of ParticleMeasure
-    outputs : (T, n, k) array
-        At the data.
-    risk : (T,) array
-    targets : mapping of int to tuple of SlicedTarget
-        The measures, cut for the sliced distance to networks of each width.
-    test : Dataset or None
-        Held-out labelled data.
-    test_accuracy : (T,) array or None
-        On those data.
-    """
-
-    times: Float64Array
-    measures: tuple[ParticleMeasure, ...]
-    outputs: Float64Array
-    risk: Float64Array
-    targets: Mapping[int, tuple[SlicedTarget, ...]]
-    test: Dataset | None
-    test_accuracy: Float64Array | None
+# Outputs at the data and all times are kept up to so many numbers a network.
+MOST_OUTPUTS = 20_000
 
 
 @dataclass(frozen=True)
@@ -76,14 +55,14 @@ class Replica:
     @property
     def seeds(self) -> tuple[int, int, int]:
         """Seeds of the initial neurons, of the solver, and of the iid sample of the limit."""
-        return _spawn(self.study_seed, self.particles, self.number)
+        return spawned_seeds(self.study_seed, self.particles, self.number)
 
 
 def measure_replica(replica: Replica, limit: Limit) -> dict[str, Float64Array]:
-    """Train one network and measure it: one array of T numbers per quantity.
+    """Train one network and measure it: an array (T, …) per quantity.
 
     A function of its plain arguments only, so that replicas can run in any order, process
-    or machine.
+    or machine. What is measured at the last time only is NaN before.
 
     Raises
     ------
@@ -92,96 +71,97 @@ def measure_replica(replica: Replica, limit: Limit) -> dict[str, Float64Array]:
     """
     initial_seed, solver_seed, null_seed = replica.seeds
     start = replica.initial.sample(replica.particles, initial_seed, "iid")
+    run = _trained(replica, start, limit, solver_seed)
+    beside = _beside(replica, start, limit, solver_seed)
+    nulls = _iid_samples(limit, replica.particles, null_seed)
+    with single_threaded_blas():
+        rows = [
+            {
+                **_coupling(measure, beside, index),
+                **_of_outputs(replica.problem, measure.to_particles(), limit, index),
+                **_of_parameters(measure.to_particles(), nulls[index], limit, index),
+            }
+            for index, measure in enumerate(run.measures)
+        ]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _trained(replica: Replica, start: ParticleMeasure, limit: Limit, seed: int) -> Trajectory:
     try:
-        run = simulate(
+        return simulate(
             replica.problem,
             start,
             replica.solver,
             t_end=float(limit.times[-1]),
             save_at=limit.times,
-            seed=solver_seed,
+            seed=seed,
         )
     except DivergenceError as error:
         raise DivergenceError(
             f"network with N = {replica.particles}, seed number {replica.number}: {error}",
             error.time,
         ) from error
-    chosen = _draw(limit.measures[0], replica.particles, null_seed)
-    with single_threaded_blas():
-        rows = [
-            _measure_frame(replica.problem, measure.to_particles(), limit, index, chosen)
-            for index, measure in enumerate(run.measures)
-        ]
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def _measure_frame(
-    problem: Problem, measure: ParticleMeasure, limit: Limit, index: int, chosen: IntArray
-) -> dict[str, float]:
+def _beside(
+    replica: Replica, start: ParticleMeasure, limit: Limit, seed: int
+) -> Sequence[ParticleMeasure] | None:
+    """The same neurons with the same noise in the limit; None where they cannot be carried."""
+    if limit.field is None or not hasattr(replica.solver, "carry"):
+        return None
+    return limit_path(limit.field, replica.solver, start, seed, limit.times)
+
+
+def _coupling(
+    measure: Measure, beside: Sequence[ParticleMeasure] | None, index: int
+) -> dict[str, Any]:
+    return {} if beside is None else {"coupling_distance": coupling(measure, beside[index])}
+
+
+def _of_outputs(
+    problem: Problem, measure: ParticleMeasure, limit: Limit, index: int
+) -> dict[str, Any]:
+    """Outputs and risk, at the data and at held-out points."""
     outputs = problem.outputs(measure)
-    squares = np.square(outputs - limit.outputs[index]).sum(axis=1)
-    target = limit.targets[len(measure)][index]
-    null = ParticleMeasure(limit.measures[index].positions[chosen])
-    row = {
-        "function_distance": float(np.sqrt(problem.data.weights @ squares)),
+    deviation = outputs - limit.outputs[index]
+    row: dict[str, Any] = {
+        "function_distance": np.sqrt(problem.data.weights @ np.square(deviation).sum(axis=1)),
         "risk_gap": problem.risk_of_outputs(outputs) - float(limit.risk[index]),
-        "sliced_wasserstein": target.distance(measure),
-        "sliced_wasserstein_null": target.distance(null),
     }
-    if limit.test is not None:
-        row["test_accuracy"] = problem.accuracy(measure, limit.test)
+    if limit.outputs.size <= MOST_OUTPUTS:
+        row["deviation"] = deviation
+    if limit.test is not None and limit.test_outputs is not None:
+        predicted = problem.predict(measure, limit.test.inputs)
+        squares = np.square(predicted - limit.test_outputs[index]).sum(axis=1)
+        row["test_function_distance"] = np.sqrt(limit.test.weights @ squares)
+        if problem.loss.classifies:
+            labels = problem.loss.classify(predicted)
+            row["test_accuracy"] = limit.test.weights @ (labels == limit.test.targets[:, 0])
     return row
 
 
-def find_limit(
-    experiment: Experiment,
-    solver: Solver[Any],
-    *,
-    particles: int,
-    times: Float64Array,
-    widths: Sequence[int],
-    projections: int,
-    seed: int,
-) -> Limit:
-    """Run the reference, and prepare it for networks of the given widths.
-
-    Raises
-    ------
-    DivergenceError
-        If it leaves the finite numbers.
-    """
-    problem = experiment.problem
-    initial_seed, solver_seed, _ = _spawn(seed)
-    start = experiment.initial.sample(particles, initial_seed, "sobol")
-    try:
-        run = simulate(
-            problem, start, solver, t_end=float(times[-1]), save_at=times, seed=solver_seed
-        )
-    except DivergenceError as error:
-        raise DivergenceError(f"the reference: {error}", error.time) from error
-    measures = tuple(measure.to_particles() for measure in run.measures)
-    outputs = np.array([problem.outputs(measure) for measure in measures])
-    risk = np.array([problem.risk_of_outputs(values) for values in outputs])
-    test = experiment.test if problem.loss.classifies else None
-    accuracy = None
-    if test is not None:
-        accuracy = np.array([problem.accuracy(measure, test) for measure in measures])
-    directions = random_directions(start.dim, projections)
-    with single_threaded_blas():
-        cuts = [SlicedTarget.of(measure, widths, directions) for measure in measures]
-    targets = {width: tuple(cut[width] for cut in cuts) for width in widths}
-    return Limit(times, measures, outputs, risk, targets, test, accuracy)
+def _of_parameters(
+    measure: ParticleMeasure, null: ParticleMeasure, limit: Limit, index: int
+) -> dict[str, Any]:
+    """Distances of the parameters to the limit, and the same of an iid sample of the limit."""
+    target = limit.targets[len(measure)][index]
+    row: dict[str, Any] = {}
+    for suffix, sample in (("", measure), ("_null", null)):
+        row[f"sliced_wasserstein{suffix}"] = target.distance(sample)
+        is_last = index == len(limit.times) - 1
+        found = limit.last.distances(sample) if is_last else dict.fromkeys(STATISTICS, np.nan)
+        row.update({f"{name}{suffix}": value for name, value in found.items()})
+        marginals = limit.last.marginal_distances(sample)
+        row[f"marginal_wasserstein{suffix}"] = marginals if is_last else np.nan * marginals
+    return row
 
 
-def _draw(measure: ParticleMeasure, count: int, seed: int) -> IntArray:
-    """Numbers of `count` independent draws (with replacement) from a measure."""
-    generator = np.random.default_rng(seed)
-    weights = None if measure.is_uniform else measure.weights
-    return np.asarray(generator.choice(len(measure), size=count, p=weights))
-
-
-def _spawn(seed: int, *key: int) -> tuple[int, int, int]:
-    """Three seeds that follow from the study's seed and a key."""
-    state = np.random.SeedSequence(seed, spawn_key=key).generate_state(3, np.uint64)
-    first, second, third = (int(value >> np.uint64(1)) for value in state)
-    return first, second, third
+def _iid_samples(limit: Limit, count: int, seed: int) -> list[ParticleMeasure]:
+    """Independent draws from the limit at each time, the same neurons at all times."""
+    first: Measure = limit.measures[0]
+    if isinstance(first, GridMeasure):
+        return [measure.sample(count, seed) for measure in limit.measures]  # type: ignore[attr-defined]
+    particles = first.to_particles()
+    weights = None if particles.is_uniform else particles.weights
+    chosen = np.random.default_rng(seed).choice(len(particles), size=count, p=weights)
+    return [ParticleMeasure(measure.positions[chosen]) for measure in limit.measures]

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from meanfield.checks import as_count, as_finite_array, as_number
+from meanfield.committing import commit_frame, recorded_names
 from meanfield.engines.ensemble import current
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import Measure
-from meanfield.observers import Frame, Observer
+from meanfield.observers import Observer
 from meanfield.problems import AnyProblem
 from meanfield.shared_store import SharedStore
 from meanfield.solver import Solver, state_from_arrays, state_to_arrays
@@ -32,8 +33,6 @@ __all__ = ["resume", "simulate"]
 _STATE_INTERVAL = 10.0
 # Times that writing took between two states: it costs a run a few per cent at most.
 _STATE_PAUSE = 20.0
-# Variables of every run, which no observer may be called.
-_TAKEN = {"risk", "energy", "time", "position", "weight", "density"}
 
 
 def simulate(
@@ -103,7 +102,7 @@ def simulate(
     times = _save_times(t_end, save_at)
     _check_start(problem, measure, solver)
     as_count("seed", seed, least=0)
-    names = _recorded_names(observers)
+    names = recorded_names(observers)
     solver = _resolved(solver, problem, measure)
     _check_ranks(solver, store)
     sink: Store = MemoryStore() if store is None else _file_store()(store, force=force)
@@ -155,11 +154,11 @@ def resume(
         return trajectory
     sink, header, _, index, arrays = _file_store().reopen(path)
     _check_ranks(header.solver, path)
-    if _recorded_names(observers) != header.observables:
+    if recorded_names(observers) != header.observables:
         sink.close()
         raise InvalidInputError(
             f"the run records {', '.join(header.observables) or 'no observables'}, but the "
-            f"observers given record {', '.join(_recorded_names(observers)) or 'none'}"
+            f"observers given record {', '.join(recorded_names(observers)) or 'none'}"
         )
     state = state_from_arrays(header.solver.state_type, arrays)
     run = _Run(
@@ -200,8 +199,9 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
         due, index, state = clock.monotonic() + _STATE_INTERVAL, first - 1, run.state
         try:
             for index in range(first, len(run.times)):
-                state, measure = run.solver.advance(run.problem, state, float(run.times[index]))
-                _commit(replace(run, observers=observers), index, measure)
+                time = float(run.times[index])
+                state, measure = run.solver.advance(run.problem, state, time)
+                commit_frame(run.sink, run.support, observers, run.problem, index, time, measure)
                 begun = clock.monotonic()
                 if current().decide(index == 0 or begun > due):
                     run.sink.write_state(index, state_to_arrays(state))
@@ -217,26 +217,6 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
         run.sink.finish("complete")
     trajectory: Trajectory = run.sink.trajectory()
     return trajectory
-
-
-def _commit(run: _Run, index: int, measure: Measure) -> None:
-    """Observe one frame and write it."""
-    problem, time = run.problem, float(run.times[index])
-    risk, penalty = problem.risk(measure), problem.penalty(measure)
-    noise = problem.temperature * measure.entropy() if problem.temperature > 0.0 else 0.0
-    energy = risk + penalty + noise if np.isfinite(noise) else np.nan
-    for what, number in (("risk", risk), ("penalty", penalty)):
-        if not np.isfinite(number):
-            raise DivergenceError(
-                f"the {what} is {number} at t = {time:.6g}; try a smaller step", time
-            )
-    frame = Frame(index, time, measure, risk, energy, problem)
-    scalars = {"risk": risk, "energy": energy}
-    for observer in run.observers:
-        value, name = observer(frame), getattr(observer, "name", None)
-        if name is not None and value is not None:
-            scalars[name] = float(value)
-    run.sink.write_frame(index, time, run.support.values(measure), scalars)
 
 
 def _check_start(problem: AnyProblem, measure: Measure, solver: Solver[Any]) -> None:
@@ -281,13 +261,6 @@ def _closing(sink: Store) -> Iterator[None]:
         yield
     finally:
         sink.close()
-
-
-def _recorded_names(observers: Sequence[Observer]) -> tuple[str, ...]:
-    names = tuple(str(o.name) for o in observers if hasattr(o, "name"))
-    if len(set(names)) < len(names) or _TAKEN & set(names):
-        raise InvalidInputError(f"observers need different names of their own, got {names}")
-    return names
 
 
 def _save_times(t_end: float, save_at: Any) -> Float64Array:

@@ -16,6 +16,7 @@ from meanfield.registry import EntryPointRegistry
 __all__ = [
     "Solver",
     "default_solver",
+    "recordings",
     "require_noiseless",
     "settings_to_dict",
     "solver_from_dict",
@@ -28,6 +29,8 @@ State = TypeVar("State")
 
 #: Vocabulary of solvers by name, filled by the entry points ``meanfield.solvers``.
 solvers = EntryPointRegistry("meanfield.solvers", "solver")
+#: What stands for the solver of a run that was made elsewhere and only recorded, by name.
+recordings = EntryPointRegistry("meanfield.recordings", "recording")
 
 
 class Solver(Protocol[State]):
@@ -184,7 +187,8 @@ def solver_from_dict(described: Mapping[str, Any]) -> Any:
     ParticleFlow(method='euler', step=0.1)
     """
     settings = {key: value for key, value in described.items() if key != "name"}
-    solver = solvers[described.get("name", "")]
+    name = described.get("name", "")
+    solver = recordings[name] if name in recordings else solvers[name]
     known = [setting.name for setting in fields(solver)]
     for setting in settings:
         if setting not in known:

@@ -12,7 +12,13 @@ from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.experiment import ALIASES, Experiment, scenarios
 from meanfield.solver import solvers
 
-__all__ = ["named_experiment", "read_solvers", "read_widths"]
+__all__ = [
+    "named_experiment",
+    "read_reference",
+    "read_solvers",
+    "read_steps",
+    "read_widths",
+]
 
 
 def named_experiment(
@@ -98,3 +104,35 @@ def read_widths(text: str) -> list[int]:
         raise InvalidInputError(
             f"--particles takes widths such as 64,256,1024, got {text!r}"
         ) from None
+
+
+def read_steps(text: str | None) -> list[float] | None:
+    """Steps from a text such as ``0.1,0.05``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the text is no list of numbers.
+
+    Examples
+    --------
+    >>> read_steps("0.1,0.05")
+    [0.1, 0.05]
+    """
+    if text is None:
+        return None
+    try:
+        return list(parse_text("steps", list[float], text))
+    except InvalidInputError:
+        raise InvalidInputError(f"--steps takes steps such as 0.1,0.05, got {text!r}") from None
+
+
+def read_reference(text: str | None) -> int | str | None:
+    """What stands for the limit: a name or a number of particles.
+
+    Examples
+    --------
+    >>> read_reference("grid"), read_reference("4096")
+    ('grid', 4096)
+    """
+    return int(text) if text is not None and text.lstrip("-").isdecimal() else text

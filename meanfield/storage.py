@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
@@ -44,7 +45,7 @@ class Store(Protocol):
     def write_frame(
         self, index: int, time: float, values: Mapping[str, Array], scalars: Mapping[str, float]
     ) -> None:
-        """Commit one frame, given as `Support.values`."""
+        """Commit one frame, given as `Support.values`, at the time it was made."""
         ...
 
     def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
@@ -74,7 +75,7 @@ class MemoryStore:
 
     def create(self, header: Header) -> None:
         """Make room for all frames."""
-        self.header = header
+        self.header = replace(header, times=header.times.copy())
         frames = len(header.times)
         self.values = {
             name: np.empty((frames, *variable.shape), variable.dtype)
@@ -90,6 +91,8 @@ class MemoryStore:
             self.values[name][index] = array
         for name, value in scalars.items():
             self.scalars[name][index] = value
+        assert self.header is not None
+        self.header.times[index] = time
         self.committed = index + 1
 
     def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from meanfield.engines.ensemble import BLOCK, current
 from meanfield.typing import Float64Array, FloatArray
 
-__all__ = ["Stream", "draw", "normals", "uniforms"]
+__all__ = ["Stream", "draw", "normals", "spawned_seeds", "uniforms"]
 
 #: Makes the next rows, (rows, dim).
 Stream: TypeAlias = Callable[[int], Float64Array]
@@ -76,3 +76,16 @@ def draw(
         if first >= share.start:
             positions[first - share.start :][: len(rows)] = place(rows)
     return positions
+
+
+def spawned_seeds(seed: int, *key: int) -> tuple[int, int, int]:
+    """Three independent seeds that follow from a seed and a key.
+
+    Examples
+    --------
+    >>> spawned_seeds(0, 64, 1) == spawned_seeds(0, 64, 1) != spawned_seeds(0, 64, 2)
+    True
+    """
+    state = np.random.SeedSequence(seed, spawn_key=key).generate_state(3, np.uint64)
+    first, second, third = (int(value >> np.uint64(1)) for value in state)
+    return first, second, third

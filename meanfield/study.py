@@ -1,65 +1,34 @@
-"""What a comparison of widths found: numbers, rates, a table, a file, a figure."""
+"""What a comparison of widths found: numbers, rates, constants, files, figures."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from meanfield.errors import FileError
-from meanfield.inspection import inspected, integer, parsed, text, whole
+from meanfield.calibration import Excess, null_excess
+from meanfield.central_limit import CentralLimit, central_limit
+from meanfield.errors import FileError, InvalidInputError, unknown_name
+from meanfield.expansions import Expansion, fit_width_and_step, fit_widths
+from meanfield.quantities import Quantity, quantities, statistics
 from meanfield.rates import Rate, fit_rate, power_mean, standard_error
-from meanfield.study_checks import check_study
 from meanfield.typing import Float64Array, IntArray
 
 __all__ = ["Quantity", "Study", "quantities"]
-
-_FORMAT = "meanfield-study"
-_FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What is fitted against the width.
-
-    Attributes
-    ----------
-    title : str
-        For tables and figures.
-    power : int
-        1: the mean over seeds is fitted; 2: the root mean square.
-    expected : float or None
-        Slope that theory predicts for smooth problems at a fixed time.
-    """
-
-    title: str
-    power: int
-    expected: float | None = None
-
-
-#: What is fitted, by the name of the samples.
-quantities: Mapping[str, Quantity] = MappingProxyType(
-    {
-        "function_distance": Quantity("function distance", 2, -0.5),
-        "risk_gap": Quantity("risk gap", 1, -1.0),
-        "sliced_wasserstein": Quantity("sliced W₂", 2),
-    }
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Study:
     """Networks of several widths, several seeds each, against the infinite-width limit.
 
-    Made by `meanfield.compare.compare`, which says what each quantity means.
+    Made by `meanfield.compare.compare`, which says what each quantity means. Of a study
+    with several steps of SGD, tables, rates and `values` are those of the shortest.
 
     Attributes
     ----------
@@ -69,13 +38,20 @@ class Study:
         Widths N, increasing.
     times : (T,) array
     samples : mapping of str to (W, S, T) array
-        One number per width, seed and time: ``function_distance``, ``risk_gap``,
-        ``sliced_wasserstein``, ``sliced_wasserstein_null``; for labelled held-out data
-        also ``test_accuracy``.
+        One number per width, seed and time: ``coupling_distance``, ``function_distance``,
+        ``risk_gap``, distances of the parameters and the same of their nulls (``…_null``);
+        what is measured at the last time only is NaN before. ``deviation`` has further
+        axes for points and outputs, ``marginal_wasserstein`` one for parameters. With
+        several steps, the axis of steps comes after that of times.
     reference : mapping of str to (T,) array
         ``risk`` (and ``test_accuracy``) of the reference.
     settings : mapping
-        Problem, solver, reference, projections, seed and versions, as plain values.
+        Problem, solver, reference, projections, seed, versions and notes, as plain values.
+    steps : (E,) array or None
+        Steps of SGD, increasing, where there are several.
+    predictions : mapping of str to array
+        Constants of the linearised flow, each (T,), and ``covariance`` of √N (f_N − f) at
+        the last time, as in `meanfield.fluctuations`.
     """
 
     experiment: str
@@ -84,45 +60,230 @@ class Study:
     samples: Mapping[str, Float64Array]
     reference: Mapping[str, Float64Array]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    steps: Float64Array | None = None
+    predictions: Mapping[str, Float64Array] = field(default_factory=dict)
 
     @property
     def seeds(self) -> int:
         """Number S of seeds of each width."""
         return int(self.samples["function_distance"].shape[1])
 
-    @cached_property
+    @property
+    def quantities(self) -> dict[str, Quantity]:
+        """Quantities that were measured at all times, by name."""
+        return {
+            name: quantity
+            for name, quantity in quantities.items()
+            if name in self.samples or name == "risk_fluctuation"
+        }
+
+    @property
+    def statistics(self) -> list[str]:
+        """Names of the distances of the parameters that were measured with a null."""
+        return [name for name in statistics if f"{name}_null" in self.samples]
+
+    @property
+    def step(self) -> float | None:
+        """Step of SGD: the shortest, where there are several; None for other solvers."""
+        if self.steps is not None:
+            return float(self.steps[0])
+        solver = self.settings.get("solver", {})
+        return float(solver["step"]) if "sgd" in solver.get("name", "") else None
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out of the study, and why."""
+        return list(self.settings.get("notes", []))
+
+    def at_step(self, index: int) -> Study:
+        """The study of one of several steps.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is but one step.
+        """
+        if self.steps is None:
+            raise InvalidInputError("the study has one step only")
+        samples = {name: np.take(part, index, axis=3) for name, part in self.samples.items()}
+        solver = {**self.settings.get("solver", {}), "step": float(self.steps[index])}
+        return replace(
+            self, samples=samples, settings={**self.settings, "solver": solver}, steps=None
+        )
+
+    def sample(self, name: str) -> Float64Array:
+        """Samples of a quantity, (W, S, T, …), of the shortest step.
+
+        ``risk_fluctuation`` is the risk gap less its mean over seeds, scaled so that its
+        root mean square over seeds is the standard deviation.
+
+        Raises
+        ------
+        InvalidInputError
+            If it was not measured.
+        """
+        if name == "risk_fluctuation":
+            gaps = self.sample("risk_gap")
+            scale = np.sqrt(self.seeds / (self.seeds - 1))
+            return np.asarray((gaps - gaps.mean(axis=1, keepdims=True)) * scale)
+        if name not in self.samples:
+            raise unknown_name("quantity", name, (*self.samples, "risk_fluctuation"))
+        found = self.samples[name]
+        return found if self.steps is None else found[:, :, :, 0]
+
+    # -- rates and constants ---------------------------------------------------------------
+
+    @property
     def rates(self) -> dict[str, Rate]:
         """Fitted rate of each quantity at the last time."""
         return self.rates_at(-1)
 
+    @cached_property
+    def _rates(self) -> dict[int, dict[str, Rate]]:
+        return {}
+
+    @cached_property
+    def _expansions(self) -> dict[tuple[str, int], Expansion]:
+        return {}
+
     def rates_at(self, index: int) -> dict[str, Rate]:
         """Fitted rate of each quantity at time number `index`."""
-        return {
-            name: fit_rate(
-                self.particles,
-                self.samples[name][:, :, index],
-                power=quantity.power,
-                expected=quantity.expected,
+        frame = range(len(self.times))[index]
+        if frame not in self._rates:
+            self._rates[frame] = {
+                name: fit_rate(
+                    self.particles,
+                    self.sample(name)[:, :, frame],
+                    power=quantity.power,
+                    expected=quantity.expected,
+                )
+                for name, quantity in self.quantities.items()
+            }
+        return self._rates[frame]
+
+    def expansion(self, name: str, index: int = -1) -> Expansion:
+        """Mean square of a quantity as constants: C/N + D s with several steps, else C/N + C₂/N².
+
+        Parameters
+        ----------
+        name : str
+            For example ``"function_distance"``.
+        index : int
+            Number of the time.
+        """
+        key = name, range(len(self.times))[index]
+        if key not in self._expansions:
+            squares = self.samples[name][:, :, index] ** 2
+            self._expansions[key] = (
+                fit_widths(self.particles, squares)
+                if self.steps is None
+                else fit_width_and_step(self.particles, self.steps, squares)
             )
-            for name, quantity in quantities.items()
-        }
+        return self._expansions[key]
+
+    def step_rate(self, name: str, index: int = -1) -> Rate:
+        """Rate in the step of SGD at the largest width, without the share of the width.
+
+        The fitted C/N is subtracted from the squares; theory predicts the slope 1/2.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is but one step.
+        """
+        if self.steps is None:
+            raise InvalidInputError("a rate in the step needs several steps")
+        width = float(self.expansion(name, index)(self.particles[-1]))
+        squares = self.samples[name][-1, :, index].T ** 2
+        rate = fit_rate(self.steps, squares - width, expected=1.0)
+        return Rate(
+            0.5 * rate.slope,
+            0.5 * rate.lower,
+            0.5 * rate.upper,
+            float(np.sqrt(np.maximum(rate.constant, 0.0))),
+            0.5,
+            rate.resolved,
+            0.5 * rate.error,
+        )
+
+    def predicted(self, name: str, particles: Any = None) -> Float64Array | None:
+        """Predicted root mean square of a quantity; None where there is no prediction.
+
+        Parameters
+        ----------
+        name : str
+        particles : (M,) array, optional
+            Widths; those of the study by default.
+
+        Returns
+        -------
+        (M, T) array or None
+        """
+        names = quantities[name].predictions if name in quantities else None
+        if names is None or names[0] not in self.predictions:
+            return None
+        width, step = (self.predictions.get(part, np.zeros_like(self.times)) for part in names)
+        length = 0.0 if self.step is None else self.step
+        widths = np.asarray(self.particles if particles is None else particles, dtype=np.float64)
+        return np.asarray(np.sqrt(width / widths[:, None] + step * length))
+
+    @cached_property
+    def fluctuation(self) -> CentralLimit | None:
+        """Test of √N (f_N − f) at the largest width and last time; None without a prediction."""
+        if "covariance" not in self.predictions or "deviation" not in self.samples:
+            return None
+        rows = self.sample("deviation")[-1, :, -1]
+        outputs, count = rows.shape[-1], int(self.particles[-1])
+        covariance = self.predictions["covariance"]
+        if self.step is not None and "step_covariance" in self.predictions:
+            covariance = covariance + count * self.step * self.predictions["step_covariance"]
+        weights = np.asarray(self.settings.get("weights") or np.ones(rows.shape[1]))
+        return central_limit(
+            rows.reshape(len(rows), -1), covariance, count, weights=np.repeat(weights, outputs)
+        )
+
+    # -- means over seeds ------------------------------------------------------------------
 
     def values(self, name: str) -> tuple[Float64Array, Float64Array]:
         """Mean or root mean square over seeds, and its standard error, both (W, T)."""
-        samples = np.moveaxis(self.samples[name], 1, -1)
+        samples = np.moveaxis(self.sample(name), 1, -1)
         power = quantities[name].power if name in quantities else 1
         return power_mean(samples, power), standard_error(samples, power)
 
-    def excess(self) -> tuple[Float64Array, Float64Array]:
-        """Squared sliced W₂ beyond sampling, and its standard error, both (W, T).
+    def excess(self, name: str = "sliced_wasserstein") -> tuple[Float64Array, Float64Array]:
+        """A statistic beyond sampling, and its standard error, both (W, T).
 
         Mean over seeds of SW₂²(network, limit) − SW₂²(iid sample of the limit, limit):
         what the dynamics add to the scatter that any N independent neurons have.
         """
-        parts = ("sliced_wasserstein", "sliced_wasserstein_null")
-        network, null = (np.moveaxis(self.samples[part], 1, -1) ** 2 for part in parts)
+        power = statistics[name].power
+        network, null = (
+            np.moveaxis(self.sample(part), 1, -1) ** power for part in (name, f"{name}_null")
+        )
         error = np.hypot(standard_error(network), standard_error(null))
         return network.mean(axis=-1) - null.mean(axis=-1), error
+
+    def excesses(self, name: str = "sliced_wasserstein", index: int = -1) -> list[Excess | None]:
+        """Excess of a statistic over its null for each width, with error and p-value.
+
+        Parameters
+        ----------
+        name : str
+            One of `statistics`; W₂, sliced W₂ and the energy distance enter squared.
+        index : int
+            Number of the time.
+
+        Returns
+        -------
+        list of Excess or None
+            None where the statistic was left out.
+        """
+        power = statistics[name].power
+        network, null = (self.sample(part)[:, :, index] ** power for part in (name, f"{name}_null"))
+        return [
+            null_excess(row, other) if np.isfinite([row, other]).all() else None
+            for row, other in zip(network, null, strict=True)
+        ]
 
     def rows(self, index: int | None = None) -> list[dict[str, float]]:
         """Table of all widths, at all times or at time number `index`, one row each.
@@ -133,9 +294,9 @@ class Study:
         ``test_accuracy`` for labelled held-out data.
         """
         columns: dict[str, Float64Array] = {}
-        for name in self.samples:
-            columns[name], columns[f"{name}_error"] = self.values(name)
-        columns["risk_fluctuation"] = self.samples["risk_gap"].std(axis=1, ddof=1)
+        for name in (*self.samples, "risk_fluctuation"):
+            if self.sample(name).ndim == 3:
+                columns[name], columns[f"{name}_error"] = self.values(name)
         columns["excess"], columns["excess_error"] = self.excess()
         frames = range(len(self.times)) if index is None else [range(len(self.times))[index]]
         return [
@@ -148,27 +309,13 @@ class Study:
             for width, count in enumerate(self.particles)
         ]
 
+    # -- for people ------------------------------------------------------------------------
+
     def table(self, index: int = -1) -> str:
-        """Plain-text table of the widths and rates at time number `index`."""
-        names = [*quantities, "sliced_wasserstein_null"]
-        titles = ["N", *(quantity.title for quantity in quantities.values()), "same, iid limit"]
-        lines = [titles]
-        for row in self.rows(index):
-            cells = [_with_error(row[name], row[f"{name}_error"]) for name in names]
-            lines.append([str(row["particles"]), *cells])
-        sizes = [max(len(line[column]) for line in lines) for column in range(len(titles))]
-        text = [
-            "  ".join(cell.rjust(size) for cell, size in zip(line, sizes, strict=True))
-            for line in lines
-        ]
-        text.insert(1, "─" * len(text[0]))
-        rates = self.rates if index == -1 else self.rates_at(index)
-        width = max(len(quantity.title) for quantity in quantities.values())
-        text += [""] + [
-            f"slope of {quantities[name].title.ljust(width)}  {rate}"
-            for name, rate in rates.items()
-        ]
-        return "\n".join(text)
+        """Plain-text tables of the widths, rates and constants at time number `index`."""
+        from meanfield.study_table import table
+
+        return table(self, index)
 
     def summary(self) -> str:
         """What was found, in one sentence."""
@@ -182,18 +329,15 @@ class Study:
         )
 
     def __str__(self) -> str:
-        reference = self.settings.get("reference", {})
-        head = (
-            f"{self.experiment}: {self.seeds} seeds of {self.settings['solver']['name']} against "
-            f"{reference['solver']['name']} with {reference['particles']} particles, "
-            f"t = {self.times[-1]:g}"
-        )
-        return f"{head}\n\n{self.table()}"
+        from meanfield.study_table import heading
+
+        return f"{heading(self)}\n\n{self.table()}"
 
     def __repr__(self) -> str:
         widths = ", ".join(str(count) for count in self.particles)
+        steps = "" if self.steps is None else f"{len(self.steps)} steps, "
         return (
-            f"Study({self.experiment!r}, particles=({widths}), {self.seeds} seeds, "
+            f"Study({self.experiment!r}, particles=({widths}), {steps}{self.seeds} seeds, "
             f"{len(self.times)} times)"
         )
 
@@ -224,22 +368,48 @@ class Study:
             save_figure(figure, path, force)
         return figure
 
+    def report(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write a page about the study that any browser shows, in one file (.html).
+
+        Raises
+        ------
+        InvalidInputError
+            If the kind of file is another.
+        FileError
+            If the file exists and `force` is false, or cannot be written.
+        """
+        from meanfield.plotting.style import check_target, written_whole
+        from meanfield.study_page import page
+
+        target = check_target(path, (".html",), force)
+        text = page(self)
+        with written_whole(target) as partial:
+            partial.write_text(text, encoding="utf-8")
+        return target
+
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write an HDF5 file that `Study.open` and xarray (engine h5netcdf) open.
+
+        Its variables have the named axes particles, seed and time, and step, point, output
+        and parameter where they apply.
 
         Raises
         ------
         FileError
             If the file exists and `force` is false, or cannot be written.
         """
+        from meanfield.study_file import write_study
+
         target = Path(path)
         if not target.parent.is_dir():
             raise FileError(f"no folder {target.parent} to write {target.name} to")
         if target.exists() and not force:
             raise FileError(f"{target} exists already; use force=True (--force) to overwrite it")
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        parts = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        rates = {f"rate_of_{name}": str(rate) for name, rate in self.rates.items()}
         try:
-            _write(self, partial)
+            write_study(partial, parts, rates)
             os.replace(partial, target)
         except OSError as error:
             raise FileError(f"cannot write {target}: {error}") from error
@@ -256,83 +426,9 @@ class Study:
         FileError
             If the file is missing, damaged, or of another kind.
         """
+        from meanfield.study_file import read_study
+
         source = Path(path)
         if not os.path.isfile(source):
             raise FileError(f"no study at {source}")
-        return _read(source)
-
-
-def _with_error(value: float, error: float) -> str:
-    """``0.0123 ± 0.0004``, to the digits that the error leaves."""
-    if not np.isfinite(error) or error <= 0.0:
-        return f"{value:.3g}".replace("-", "−")
-    decimals = 1 - int(np.floor(np.log10(error)))
-    if 0 <= decimals <= 5:
-        return f"{value:.{decimals}f} ± {error:.{decimals}f}".replace("-", "−")
-    exponent = int(np.floor(np.log10(max(abs(value), error))))
-    scale = 10.0**exponent
-    decimals = max(0, decimals + exponent)
-    digits = f"{value / scale:.{decimals}f} ± {error / scale:.{decimals}f}"
-    return f"({digits})e{exponent}".replace("-", "−")
-
-
-def _write(study: Study, path: Path) -> None:
-    import h5py
-
-    with h5py.File(path, "w") as file:
-        file.attrs.update(
-            {
-                "format": _FORMAT,
-                "format_version": _FORMAT_VERSION,
-                "experiment": study.experiment,
-                **{f"setting_{key}": json.dumps(part) for key, part in study.settings.items()},
-                **{f"rate_of_{name}": str(rate) for name, rate in study.rates.items()},
-            }
-        )
-        scales = {
-            "particles": study.particles,
-            "seed": np.arange(study.seeds),
-            "time": study.times,
-        }
-        for name, values in scales.items():
-            file.create_dataset(name, data=values).make_scale(name)
-        for name, values in study.samples.items():
-            dataset = file.create_dataset(name, data=values)
-            for axis, scale in enumerate(scales):
-                dataset.dims[axis].attach_scale(file[scale])
-        for name, values in study.reference.items():
-            dataset = file.create_dataset(f"reference_{name}", data=values)
-            dataset.dims[0].attach_scale(file["time"])
-
-
-def _read(path: Path) -> Study:
-    with inspected(path, "study file") as file:
-        if "format" not in file.attrs or text(file, "format") != _FORMAT:
-            raise FileError(
-                f"{path} is not a study; studies are written by compare, and runs are opened "
-                "with meanfield.open"
-            )
-        if integer(file, "format_version") > _FORMAT_VERSION:
-            raise FileError(f"{path} was written by a newer version; update meanfield-flow")
-        arrays = {name: whole(file, name) for name in file if name not in ("seed",)}
-        settings = {
-            key.removeprefix("setting_"): parsed(file, key, kinds=(object,))
-            for key in file.attrs
-            if key.startswith("setting_")
-        }
-        study = Study(
-            experiment=text(file, "experiment"),
-            particles=arrays.pop("particles"),
-            times=arrays.pop("time"),
-            samples={name: values for name, values in arrays.items() if values.ndim == 3},
-            reference={
-                name.removeprefix("reference_"): values
-                for name, values in arrays.items()
-                if values.ndim == 1
-            },
-            settings=settings,
-        )
-        needed = (*quantities, "sliced_wasserstein_null")
-        parts = (study.particles, study.times, study.samples, study.reference, settings)
-        check_study(*parts, needed=needed)
-        return study
+        return cls(**read_study(source))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,27 +11,17 @@ from meanfield.typing import Array
 
 __all__ = ["check_study"]
 
+# What every study measures, and what tables are made of.
+_NEEDED = ("function_distance", "risk_gap", "sliced_wasserstein", "sliced_wasserstein_null")
 
-def check_study(
-    particles: Array,
-    times: Array,
-    samples: Mapping[str, Array],
-    reference: Mapping[str, Array],
-    settings: Mapping[str, Any],
-    needed: Iterable[str],
-) -> None:
-    """Raise unless arrays fit to each other and to the widths, seeds and times.
+
+def check_study(parts: Mapping[str, Any]) -> None:
+    """Raise unless arrays fit to each other and to the widths, seeds, times and steps.
 
     Parameters
     ----------
-    particles : (W,) array
-    times : (T,) array
-    samples : mapping of str to (W, S, T, …) array
-    reference : mapping of str to (T,) array
-    settings : mapping
-        With the names of the solver and of that of the reference.
-    needed : iterable of str
-        Names that samples must have.
+    parts : mapping
+        Fields of `meanfield.study.Study` by name.
 
     Raises
     ------
@@ -40,36 +30,57 @@ def check_study(
 
     Examples
     --------
-    >>> check_study(np.array([1, 2]), np.array([0.0, np.nan]), {}, {}, {}, ())
+    >>> check_study({"particles": np.array([2, 1])})
     Traceback (most recent call last):
-    ValueError: its times do not increase
+    ValueError: its widths are no increasing integers
     """
-    if particles.ndim != 1 or particles.dtype.kind not in "iu" or len(particles) < 2:
-        raise ValueError("its widths are no list of integers")
-    if particles[0] < 1 or not (particles[:-1] < particles[1:]).all():
-        raise ValueError("its widths do not increase")
-    if times.ndim != 1 or not np.isfinite(times).all() or not (np.diff(times) > 0.0).all():
-        raise ValueError("its times do not increase")
-    missing = [name for name in needed if name not in samples]
-    if missing:
-        raise ValueError(f"it holds no {missing[0]}")
-    seeds = samples[next(iter(samples))].shape[1:2]
+    particles, samples = parts["particles"], parts["samples"]
+    whole = particles.ndim == 1 and len(particles) > 1 and particles.dtype.kind in "iu"
+    if not whole or particles[0] < 1 or not (particles[:-1] < particles[1:]).all():
+        raise ValueError("its widths are no increasing integers")
+    _check_axis("times", parts["times"])
+    further: tuple[int, ...] = ()
+    if parts["steps"] is not None:
+        _check_axis("steps", parts["steps"])
+        further = parts["steps"].shape
+    for name in _NEEDED:
+        if name not in samples:
+            raise ValueError(f"it holds no {name}")
+    seeds = samples[_NEEDED[0]].shape[1:2]
+    if seeds < (2,):
+        raise ValueError("it needs two seeds at least")
+    shape = (len(particles), *seeds, len(parts["times"]), *further)
     for name, values in samples.items():
-        if values.shape[:3] != (len(particles), *seeds, len(times)) or seeds < (2,):
+        full = len(shape) if name in _NEEDED else values.ndim
+        if values.shape[: len(shape)] != shape or values.ndim != full or np.isinf(values).any():
             raise ValueError(f"{name} does not fit the widths, seeds and times")
-        if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
-            raise ValueError(f"{name} must hold finite numbers")
-    for name, values in reference.items():
-        if values.shape != times.shape or not np.isfinite(values).all():
+    for name, values in parts["reference"].items():
+        if values.shape != shape[2:3] or not np.isfinite(values).all():
             raise ValueError(f"{name} of the reference does not fit the times")
-    _check_settings(settings)
+    for name, values in parts["predictions"].items():
+        fits = values.ndim == 2 if name.endswith("covariance") else values.shape == shape[2:3]
+        if not fits or np.isinf(values).any():
+            raise ValueError(f"the predicted {name} does not fit the study")
+    _check_settings(parts["settings"])
+
+
+def _check_axis(name: str, values: Array) -> None:
+    """Raise unless an axis consists of finite numbers that increase."""
+    if values.ndim != 1 or not np.isfinite(values).all() or not (np.diff(values) > 0.0).all():
+        raise ValueError(f"its {name} do not increase")
 
 
 def _check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise unless the solvers have names, and the rest can be put into words."""
     solver, reference = settings.get("solver"), settings.get("reference")
     of_reference = reference.get("solver") if isinstance(reference, dict) else None
     for part in (solver, of_reference):
         if not isinstance(part, dict) or not isinstance(part.get("name"), str):
             raise ValueError("it does not say which solvers were compared")
+        if "sgd" in part["name"] and not isinstance(part.get("step"), float | int):
+            raise ValueError(f"it does not say the step of {part['name']}")
     if not isinstance(reference, dict) or not isinstance(reference.get("particles"), int):
         raise ValueError("it does not say how many particles the reference has")
+    notes = settings.get("notes", [])
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise ValueError("its notes are no texts")

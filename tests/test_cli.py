@@ -172,10 +172,12 @@ def test_too_many_particles_for_the_memory_are_one_sentence(capsys):
 
 def test_compare_writes_a_study_and_a_figure_that_info_and_plot_understand(tmp_path, capsys):
     small = ["--t-end", "1", "--particles", "8,16", "--seeds", "2", "--reference", "64"]
-    assert run(["compare", "relu-1d", *small, "--figure", "study.png"]) == 0
+    pictures = ["--figure", "study.png", "--report", "study.html"]
+    assert run(["compare", "relu-1d", *small, *pictures]) == 0
+    assert (tmp_path / "study.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     printed = capsys.readouterr().out
     assert "slope of risk gap" in printed
-    assert "relu-1d-study.h5 and study.png" in printed
+    assert "relu-1d-study.h5 and study.png and study.html" in printed
     assert (tmp_path / "study.png").stat().st_size > 1000
     assert run(["info", "relu-1d-study.h5"]) == 0
     assert "slope of risk gap" in capsys.readouterr().out
@@ -244,6 +246,7 @@ BAD_CALLS = [
     (["compare", "relu-1d", "--seeds", "1"], "seeds must be an integer >= 2"),
     (["compare", "relu-1d", "--reference", "8"], "reference must have more particles"),
     (["compare", "relu-1d", "--figure", "study.jpg"], "study.jpg must end in .png"),
+    (["compare", "relu-1d", "--report", "study.pdf"], "study.pdf must end in .html"),
     (["compare", "relu-1d", "--out", "run.h5"], "exists already"),
     (["animate", "none.h5"], "there is no file none.h5"),
     (["animate", "text.h5"], "text.h5 is not a readable HDF5 file"),

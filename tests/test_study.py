@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import xarray
 
-from meanfield.errors import FileError
-from meanfield.study import Study, _with_error
+from meanfield.errors import FileError, InvalidInputError
+from meanfield.study import Study
+from meanfield.study_table import with_error
+from studies import made_up, made_up_steps
 
 
 @pytest.fixture
@@ -74,6 +76,9 @@ def test_table_and_summary_say_what_was_found(study):
 
 def test_rates_are_at_the_last_time_and_at_any_other(study):
     assert study.rates == study.rates_at(1)
+    assert set(study.rates) == {
+        "function_distance", "risk_gap", "risk_fluctuation", "sliced_wasserstein",
+    }  # fmt: skip
     assert study.rates["function_distance"] != study.rates_at(0)["function_distance"]
     assert study.rates["sliced_wasserstein"].expected is None
 
@@ -139,6 +144,93 @@ def test_foreign_damaged_and_newer_files_are_refused_in_words(study, tmp_path):
         Study.open(damaged)
 
 
+def test_studies_of_the_first_format_still_open(study, tmp_path):
+    """Files of version 1 have three axes, no predictions, and no coupling."""
+    path = study.save(tmp_path / "old.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = 1
+    opened = Study.open(path)
+    assert opened.steps is None
+    assert opened.predictions == {}
+    assert opened.fluctuation is None
+    assert opened.table() == study.table()
+
+
+def test_every_axis_has_a_name(tmp_path):
+    full, steps = made_up(), made_up_steps()
+    with xarray.open_dataset(full.save(tmp_path / "full.h5"), engine="h5netcdf") as dataset:
+        assert dataset["deviation"].dims == ("particles", "seed", "time", "point", "output")
+        assert dataset["marginal_wasserstein"].dims == ("particles", "seed", "time", "parameter")
+        assert dataset["predicted_covariance"].dims == ("component", "other_component")
+        assert dataset["predicted_function_constant"].dims == ("time",)
+    with xarray.open_dataset(steps.save(tmp_path / "steps.h5"), engine="h5netcdf") as dataset:
+        assert dataset["risk_gap"].dims == ("particles", "seed", "time", "step")
+        assert dataset["step"].values.tolist() == [0.01, 0.04, 0.16]
+    for study, name in ((full, "full.h5"), (steps, "steps.h5")):
+        opened = Study.open(tmp_path / name)
+        assert str(opened) == str(study)
+        assert opened.samples.keys() == study.samples.keys()
+        for key, values in study.predictions.items():
+            np.testing.assert_array_equal(opened.predictions[key], values)
+
+
+def test_several_steps_are_read_at_the_shortest():
+    study = made_up_steps()
+    assert repr(study) == "Study('toy', particles=(16, 64, 256), 3 steps, 8 seeds, 1 times)"
+    assert study.step == 0.01
+    for number, step in enumerate(study.steps):
+        single = study.at_step(number)
+        assert single.steps is None
+        assert single.step == step
+        np.testing.assert_array_equal(
+            single.sample("risk_gap"), study.samples["risk_gap"][:, :, :, number]
+        )
+    np.testing.assert_array_equal(study.sample("risk_gap"), study.at_step(0).sample("risk_gap"))
+    assert study.rates == study.at_step(0).rates
+    assert set(study.expansion("function_distance").coefficients) == {"C", "D"}
+    rate = study.step_rate("function_distance")
+    assert rate.consistent
+    assert abs(rate.slope - 0.5) < 4 * rate.error
+    # √(C/N + D s) with C = 1, D = 0.5.
+    np.testing.assert_allclose(
+        study.predicted("function_distance")[:, 0], np.sqrt(1.0 / study.particles + 0.005)
+    )
+
+
+def test_one_step_has_no_rate_in_the_step(study):
+    with pytest.raises(InvalidInputError, match="a rate in the step needs several steps"):
+        study.step_rate("function_distance")
+    with pytest.raises(InvalidInputError, match="the study has one step only"):
+        study.at_step(0)
+
+
+def test_tables_hold_constants_nulls_and_notes():
+    study = made_up()
+    table = study.table()
+    assert "C of the squared function distance" in table
+    assert "predicted 1.5" in table
+    assert "central limit at N = 256: variance" in table
+    assert "note: exact W₁ and W₂ is left out for N = 256" in table
+    assert [line.split()[-3:] for line in table.splitlines() if line.startswith("256")][1] == [
+        "—", "—", "—",
+    ]  # fmt: skip
+    excesses = study.excesses("wasserstein_2")
+    assert excesses[2] is None
+    assert f"{excesses[0].p_value:.2g}" in table
+    assert study.excesses("energy", index=0) == [None] * 3
+
+
+def test_fluctuation_of_the_risk_is_its_standard_deviation(study):
+    value, _ = study.values("risk_fluctuation")
+    np.testing.assert_allclose(value, study.samples["risk_gap"].std(axis=1, ddof=1))
+
+
+def test_unknown_quantities_are_named(study):
+    with pytest.raises(InvalidInputError, match=r"unknown quantity 'risk_gab'; did you mean"):
+        study.sample("risk_gab")
+    assert study.predicted("sliced_wasserstein") is None
+
+
 @pytest.mark.parametrize(
     ("value", "error", "text"),
     [
@@ -150,4 +242,4 @@ def test_foreign_damaged_and_newer_files_are_refused_in_words(study, tmp_path):
     ],
 )
 def test_numbers_are_given_to_the_digits_of_their_error(value, error, text):
-    assert _with_error(value, error) == text
+    assert with_error(value, error) == text

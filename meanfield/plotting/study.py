@@ -1,4 +1,4 @@
-"""The figure of a comparison of widths: three rates, and the distance in time."""
+"""The figure of a comparison: rates with their predictions, the distance in time, slopes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,38 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from meanfield.plotting.slopes import draw_slopes
 from meanfield.plotting.style import BLUE, INK, ORANGE, QUIET, axes_or_new, new_figure, theme
+from meanfield.quantities import statistics
+from meanfield.rates import power_mean, standard_error
 from meanfield.typing import Float64Array
 
 if TYPE_CHECKING:
     from meanfield.study import Study
 
-__all__ = ["draw", "draw_in_time", "draw_rate"]
+__all__ = ["draw", "draw_in_time", "draw_parameters", "draw_rate", "draw_steps"]
 
 _LABELS = {
+    "coupling_distance": r"coupling distance $D_N$",
     "function_distance": r"$\|f_N - f\|$",
+    "test_function_distance": r"$\|f_N - f\|$ on held-out inputs",
     "risk_gap": r"$|\,\mathrm{mean}\;R_N - R\,|$",
+    "risk_fluctuation": r"standard deviation of $R_N$",
     "sliced_wasserstein": r"sliced $W_2(\mu_N, \mu)$",
+}
+_TITLES = {
+    "coupling_distance": "neurons beside the limit",
+    "function_distance": "outputs",
+    "risk_gap": "risk",
 }
 _POWERS = {-0.5: r"$\propto N^{-1/2}$", -1.0: r"$\propto N^{-1}$"}
 # The guide of the expected slope runs this factor below the fit.
-_GUIDE_OFFSET = 0.4
+_GUIDE_OFFSET = 0.5
+_MARKERS = {"sliced_wasserstein": "o", "wasserstein_2": "s"}
 
 
 def draw(study: Study) -> Figure:
-    """Figure of four panels: a rate each for three quantities, and the distance in time.
+    """Figure of all that a study holds: rates, parameters, time, steps, and slopes.
 
     Parameters
     ----------
@@ -39,36 +51,44 @@ def draw(study: Study) -> Figure:
     -------
     matplotlib.figure.Figure
     """
+    end = f"at $t = {study.times[-1]:g}$"
+    panels: list[tuple[str, Callable[[Axes], Any]]] = [
+        (f"{title} {end}", lambda ax, name=name: draw_rate(study, name, ax=ax))  # type: ignore[misc]
+        for name, title in _TITLES.items()
+        if name in study.quantities
+    ]
+    panels.append((f"parameters {end}", lambda ax: draw_parameters(study, ax=ax)))
+    panels.append(("outputs in time", lambda ax: draw_in_time(study, ax=ax)))
+    if study.steps is not None:
+        if "coupling_distance" in study.samples:
+            name = "coupling_distance"
+            panels.append(("neurons in time", lambda ax: draw_in_time(study, name=name, ax=ax)))
+        panels.append((f"width and step {end}", lambda ax: draw_steps(study, ax=ax)))
+    panels.append((f"slopes {end}", lambda ax: draw_slopes(study, ax=ax)))
+    columns = -(-len(panels) // 2)
     with theme():
-        figure = new_figure(8.6, 6.6)
-        panels = figure.subplots(2, 2).ravel()
-        for ax, name in zip(panels, _LABELS, strict=False):
-            draw_rate(study, name, ax=ax)
-        draw_in_time(study, ax=panels[3])
-        end = f"{study.times[-1]:g}"
-        titles = (
-            f"(a) outputs at $t = {end}$",
-            f"(b) risk at $t = {end}$",
-            f"(c) parameters at $t = {end}$",
-            "(d) outputs in time",
-        )
-        for ax, title in zip(panels, titles, strict=True):
-            ax.set_title(title)
+        figure = new_figure(3.9 * columns, 6.8)
+        axes = figure.subplots(2, columns).ravel()
+        for number, (ax, (title, drawn)) in enumerate(zip(axes, panels, strict=False)):
+            drawn(ax)
+            ax.set_title(f"({chr(ord('a') + number)}) {title}")
+        for ax in axes[len(panels) :]:
+            ax.set_axis_off()
         figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
     return figure
 
 
 def draw_rate(study: Study, name: str, *, index: int = -1, ax: Axes | None = None) -> Axes:
-    """One quantity against the width, with its fitted law and the expected slope.
+    """One quantity against the width, with its fitted law, prediction and expected slope.
 
     Bars are one standard error; faint points are single seeds; an open marker is a
-    negative mean.
+    negative mean. With the risk gap also its standard deviation over seeds.
 
     Parameters
     ----------
     study : Study
     name : str
-        ``"function_distance"``, ``"risk_gap"`` or ``"sliced_wasserstein"``.
+        One of `Study.quantities`, such as ``"function_distance"`` or ``"risk_gap"``.
     index : int
         Number of the time.
     ax : Axes, optional
@@ -80,31 +100,39 @@ def draw_rate(study: Study, name: str, *, index: int = -1, ax: Axes | None = Non
     with theme():
         ax = axes_or_new(ax, 4.6, 3.6)
         values, errors = (part[:, index] for part in study.values(name))
-        ax.set(xscale="log", yscale=_scale(values), xlabel="width $N$", ylabel=_LABELS[name])
-        _seeds(ax, study.particles, np.abs(study.samples[name][:, :, index]))
-        if name == "sliced_wasserstein":
-            _null(ax, study, index)
+        samples = np.abs(study.sample(name)[:, :, index])
+        label = _LABELS.get(name, name)
+        ax.set(xscale="log", yscale=_scale(values), xlabel="width $N$", ylabel=label)
+        _seeds(ax, study.particles, samples)
+        shown = [np.abs(values)]
+        if name == "risk_gap" and study.sample("risk_fluctuation")[:, :, index].any():
+            shown.append(_fluctuation(ax, study, index))
         rate = study.rates_at(index)[name]
         if np.isfinite(rate.slope):
             _law(ax, study.particles, lambda count: np.abs(rate(count)), rate.interval)
-        if rate.expected in _POWERS and values.any():
-            _guide(ax, study, np.abs(values), rate.expected)
+        predicted = study.predicted(name)
+        if predicted is not None and predicted[:, index].any():
+            shown.append(_prediction(ax, study, name, index))
+        elif rate.expected in _POWERS and values.any():
+            shown.append(_guide(ax, study, np.abs(values), rate.expected))
         _points(ax, study.particles, values, errors)
         _width_axis(ax, study.particles)
-        _value_axis(ax, np.abs(values), np.abs(study.samples[name][:, :, index]))
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(loc="upper right", handlelength=1.6, borderaxespad=0.2)
+        _value_axis(ax, np.concatenate(shown), samples)
+        _legend(ax)
     return ax
 
 
-def draw_in_time(study: Study, *, ax: Axes | None = None) -> Axes:
-    """Root mean square function distance against time, one line per width.
+def draw_parameters(study: Study, *, index: int = -1, ax: Axes | None = None) -> Axes:
+    """Distances of the parameters to the limit, each beside that of an iid sample of it.
 
-    Bands are one standard error.
+    Filled: networks; open: iid samples of the limit. Where the two coincide, the distance
+    measures nothing but sampling.
 
     Parameters
     ----------
     study : Study
+    index : int
+        Number of the time.
     ax : Axes, optional
 
     Returns
@@ -113,16 +141,116 @@ def draw_in_time(study: Study, *, ax: Axes | None = None) -> Axes:
     """
     with theme():
         ax = axes_or_new(ax, 4.6, 3.6)
-        values, errors = study.values("function_distance")
+        shown = []
+        for name, marker in _MARKERS.items():
+            if name not in study.statistics:
+                continue
+            for suffix, colour, face in (("", BLUE, BLUE), ("_null", ORANGE, "white")):
+                samples = study.sample(name + suffix)[:, :, index]
+                known = np.isfinite(samples).all(axis=1)
+                if not known.any():
+                    continue
+                values, errors = power_mean(samples[known], 2), standard_error(samples[known], 2)
+                title = statistics[name].title
+                ax.errorbar(
+                    study.particles[known] * (0.97 if suffix else 1.03), values, yerr=errors,
+                    fmt=marker + (":" if suffix else "-"), color=colour, mfc=face, ms=5.0, lw=1.2,
+                    capsize=2.5, label=f"{title}, iid limit" if suffix else title,
+                )  # fmt: skip
+                shown.append(values)
+        scale = _scale(np.concatenate(shown)) if shown else "linear"
+        ax.set(xscale="log", yscale=scale, xlabel="width $N$", ylabel="distance to the limit")
+        _width_axis(ax, study.particles)
+        if shown:
+            _value_axis(ax, np.concatenate(shown), np.concatenate(shown), room=0.5)
+        _legend(ax)
+    return ax
+
+
+def draw_in_time(study: Study, *, name: str = "function_distance", ax: Axes | None = None) -> Axes:
+    """Root mean square of a distance against time, one line per width.
+
+    Bands are one standard error; dashed lines are predictions.
+
+    Parameters
+    ----------
+    study : Study
+    name : str
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    with theme():
+        ax = axes_or_new(ax, 4.6, 3.6)
+        values, errors = study.values(name)
+        predicted = study.predicted(name)
         shades = _shades(len(study.particles))
-        for shade, value, error in zip(shades, values, errors, strict=True):
+        for number, (shade, value, error) in enumerate(zip(shades, values, errors, strict=True)):
             low = np.maximum(value - error, 0.2 * value)
-            ax.fill_between(study.times, low, value + error, color=shade, alpha=0.18, lw=0)
-            ax.plot(study.times, value, "o-", color=shade, ms=3.5, lw=1.5)
-        ax.set(yscale=_scale(values), xlabel="time $t$", ylabel=_LABELS["function_distance"])
+            ax.fill_between(
+                study.times, low, value + error, where=value > 0.0, color=shade, alpha=0.18, lw=0
+            )
+            positive = np.where(value > 0.0, value, np.nan) if values.any() else value
+            ax.plot(study.times, positive, "o-", color=shade, ms=3.5, lw=1.5)
+            if predicted is not None:
+                known = np.where(predicted[number] > 0.0, predicted[number], np.nan)
+                label = "predicted" if number == 0 else None
+                ax.plot(study.times, known, "--", color=QUIET, lw=1.0, zorder=1, label=label)
+        ax.set(yscale=_scale(values), xlabel="time $t$", ylabel=_LABELS[name])
         ax.margins(x=0.02)
+        if predicted is not None and ax.get_yscale() == "log":
+            bottom, top = ax.get_ylim()
+            ax.set_ylim(bottom, top * (top / bottom) ** 0.15)
         _few_labels(ax)
+        _legend(ax)
         _name_lines(ax, study, values[:, -1], shades)
+    return ax
+
+
+def draw_steps(
+    study: Study, *, name: str = "function_distance", index: int = -1, ax: Axes | None = None
+) -> Axes:
+    """Mean squares against the step of SGD, one line per width, and the fit C/N + D s.
+
+    Parameters
+    ----------
+    study : Study
+        Of several steps.
+    name : str
+    index : int
+        Number of the time.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    with theme():
+        ax = axes_or_new(ax, 4.6, 3.6)
+        assert study.steps is not None
+        squares = study.samples[name][:, :, index] ** 2
+        values = squares.mean(axis=1)
+        errors = squares.std(axis=1, ddof=1) / np.sqrt(study.seeds)
+        fit = study.expansion(name, index)
+        lengths = np.geomspace(study.steps[0] / 1.4, study.steps[-1] * 1.4, 60)
+        shades = _shades(len(study.particles))
+        lines = np.maximum(fit(study.particles[:, None], lengths), 1e-300)
+        for shade, count, value, error in zip(shades, study.particles, values, errors, strict=True):
+            ax.errorbar(
+                study.steps, value, yerr=(np.minimum(error, 0.9 * value), error), fmt="o",
+                color=shade, ms=4.5, lw=1.2, capsize=2.5, label=f"$N$ = {count}",
+            )  # fmt: skip
+        for shade, line in zip(shades, lines, strict=True):
+            ax.plot(lengths, line, color=shade, lw=1.3)
+        ax.set(xscale="log", yscale=_scale(values), xlabel="step of SGD")
+        ax.set_ylabel("mean square of " + _LABELS[name])
+        ax.xaxis.set_major_locator(FixedLocator(list(study.steps)))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xticklabels([f"{step:g}" for step in study.steps])
+        _value_axis(ax, np.append(values, lines), values.ravel(), room=0.15)
+        ax.legend(loc="upper left", handlelength=1.2, borderaxespad=0.2)
     return ax
 
 
@@ -183,22 +311,35 @@ def _law(
     ax.plot(ends, law(ends), color=colour, lw=1.6, label=f"slope {text}", zorder=3)
 
 
-def _guide(ax: Axes, study: Study, values: Float64Array, slope: float) -> None:
+def _guide(ax: Axes, study: Study, values: Float64Array, slope: float) -> Float64Array:
     ends = study.particles[[0, -1]].astype(float)
     positive = values > 0.0
     level = np.exp(np.mean(np.log(values[positive]) - slope * np.log(study.particles[positive])))
-    ax.plot(
-        ends, _GUIDE_OFFSET * level * ends**slope, "--", color=QUIET, lw=1.1, label=_POWERS[slope]
-    )
+    heights = np.asarray(_GUIDE_OFFSET * level * ends**slope)
+    ax.plot(ends, heights, "--", color=QUIET, lw=1.1, label=_POWERS[slope])
+    return heights
 
 
-def _null(ax: Axes, study: Study, index: int) -> None:
-    samples = study.samples["sliced_wasserstein_null"][:, :, index]
-    values = np.sqrt((samples**2).mean(axis=1))
+def _prediction(ax: Axes, study: Study, name: str, index: int) -> Float64Array:
+    widths = np.geomspace(study.particles[0] / 1.3, study.particles[-1] * 1.3, 40)
+    predicted = study.predicted(name, widths)
+    assert predicted is not None
+    ax.plot(widths, predicted[:, index], "--", color=INK, lw=1.2, label="predicted", zorder=3.5)
+    return np.asarray(predicted[:, index])
+
+
+def _fluctuation(ax: Axes, study: Study, index: int) -> Float64Array:
+    values = study.values("risk_fluctuation")[0][:, index]
     ax.plot(
         study.particles, values, "s:", color=ORANGE, ms=4.5, mfc="white", lw=1.2,
-        label="iid sample of the limit",
+        label="standard deviation",
     )  # fmt: skip
+    return values
+
+
+def _legend(ax: Axes) -> None:
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="upper right", handlelength=1.6, borderaxespad=0.2)
 
 
 def _width_axis(ax: Axes, particles: Any) -> None:
@@ -208,13 +349,13 @@ def _width_axis(ax: Axes, particles: Any) -> None:
     ax.set_xlim(particles[0] / 1.5, particles[-1] * 1.5)
 
 
-def _value_axis(ax: Axes, values: Float64Array, samples: Float64Array) -> None:
+def _value_axis(ax: Axes, values: Float64Array, samples: Float64Array, room: float = 0.35) -> None:
     """Limits with room for the legend, without the few seeds next to zero; few labels."""
     positive = values[values > 0.0]
-    if positive.size:
-        bottom = min(0.7 * positive.min(), np.quantile(samples[samples > 0.0], 0.1))
-        top = max(positive.max(), np.quantile(samples, 0.95))
-        ax.set_ylim(bottom / (top / bottom) ** 0.05, top * (top / bottom) ** 0.25)
+    if positive.size and ax.get_yscale() == "log":
+        bottom = min(0.8 * positive.min(), np.quantile(samples[samples > 0.0], 0.1))
+        top = max(1.2 * positive.max(), np.quantile(samples, 0.95))
+        ax.set_ylim(bottom / (top / bottom) ** 0.05, top * (top / bottom) ** room)
     _few_labels(ax)
 
 

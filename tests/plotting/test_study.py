@@ -2,38 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from meanfield.errors import FileError, InvalidInputError
+from meanfield.plotting.slopes import draw_slopes
 from meanfield.plotting.study import draw, draw_in_time, draw_rate
-from meanfield.study import Study
+from meanfield.plotting.style import BLUE, ORANGE
+from studies import made_up, made_up_steps
 
 
-def made_up(seeds=8, gap_sign=1.0, scale=1.0):
-    rng = np.random.default_rng(0)
-    widths = np.array([16, 64, 256])
-    size = scale * widths[:, None, None] ** -0.5 * np.array([2.0, 1.0])
-    normals = rng.standard_normal((3, seeds, 2))
-    samples = {
-        "function_distance": np.abs(normals) * size,
-        "risk_gap": gap_sign * normals**2 * size**2,
-        "sliced_wasserstein": (1.0 + 0.1 * normals) * size,
-        "sliced_wasserstein_null": (1.0 - 0.1 * normals) * size,
-    }
-    return Study("toy", widths, np.array([0.0, 1.0]), samples, {"risk": np.ones(2)})
-
-
-def test_figure_shows_three_rates_and_the_distance_in_time():
+def test_figure_shows_rates_parameters_time_and_slopes():
     study = made_up()
     figure = draw(study)
     assert isinstance(figure, Figure)
-    assert len(figure.axes) == 4
-    legends = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in figure.axes[:3]]
-    for name, texts in zip(study.rates, legends, strict=True):
+    assert [ax.get_title(loc="left")[:3] for ax in figure.axes] == [
+        "(a)", "(b)", "(c)", "(d)", "(e)", "(f)",
+    ]  # fmt: skip
+    legends = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in figure.axes[:4]]
+    names = ("coupling_distance", "function_distance", "risk_gap")
+    for name, texts in zip(names, legends, strict=False):
         assert f"slope {study.rates[name].interval}" in texts
-    assert [text.get_text() for text in figure.axes[3].texts] == ["$N$ = 16", "64", "256"]
+    assert "predicted" in legends[1]
+    assert "standard deviation" in legends[2]
+    assert legends[3] == ["sliced W₂", "sliced W₂, iid limit", "W₂", "W₂, iid limit"]
+    assert [text.get_text() for text in figure.axes[4].texts] == ["$N$ = 16", "64", "256"]
+
+
+def test_steps_are_shown_with_their_fit():
+    study = made_up_steps()
+    figure = draw(study)
+    ax = next(ax for ax in figure.axes if ax.get_xlabel() == "step of SGD")
+    fit = study.expansion("function_distance")
+    widest = ax.get_lines()[-1]
+    np.testing.assert_allclose(widest.get_ydata(), fit(256, widest.get_xdata()))
+
+
+def test_studies_of_outputs_only_are_drawn():
+    study = made_up()
+    names = ("function_distance", "risk_gap", "sliced_wasserstein", "sliced_wasserstein_null")
+    old = replace(
+        study, samples={name: study.samples[name] for name in names}, predictions={}, settings={}
+    )
+    assert len([ax for ax in draw(old).axes if ax.axison]) == 5
+
+
+@pytest.mark.parametrize("study", [made_up(), made_up_steps()])
+def test_lines_and_marks_stay_inside_their_axes(study):
+    for ax in draw(study).axes[:-1]:
+        if ax.get_yscale() != "log":
+            continue
+        bottom, top = ax.get_ylim()
+        for line in ax.get_lines():
+            if line.get_alpha() is not None or line.get_linestyle() == "None":
+                continue  # single seeds next to zero, and markers with long bars
+            values = np.asarray(line.get_ydata(), dtype=float)
+            values = values[np.isfinite(values)]
+            assert values.size == 0 or (bottom <= values.min() and values.max() <= top)
+
+
+def test_slopes_that_miss_theory_are_orange():
+    study = made_up()
+    ax = draw_slopes(study)
+    texts = [text.get_text() for text in ax.texts]
+    assert "function distance" in texts
+    rates = study.rates
+    colours = [line.get_color() for line in ax.get_lines() if line.get_marker() == "o"]
+    expected = [ORANGE if rate.consistent is False else BLUE for rate in rates.values()]
+    assert colours == expected
 
 
 def test_fitted_line_lies_on_the_fitted_law():

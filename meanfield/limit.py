@@ -1,0 +1,192 @@
+"""What the networks of a comparison are measured against: the limit at the times of a study."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from meanfield.datasets import Dataset
+from meanfield.engines.threads import single_threaded_blas
+from meanfield.errors import InvalidInputError
+from meanfield.experiment import Experiment
+from meanfield.grids import GridMeasure
+from meanfield.mean_field import MeanField
+from meanfield.measures import Measure, ParticleMeasure
+from meanfield.parameter_distances import ParameterTarget
+from meanfield.reference import run_reference
+from meanfield.slices import SlicedTarget, random_directions
+from meanfield.solver import Solver
+from meanfield.trajectory import Trajectory
+from meanfield.typing import Float64Array
+
+__all__ = ["Limit", "find_limit", "limit_from_run"]
+
+# Sobol points that stand for the limit where the reference has nodes of unequal masses.
+_CARRIED = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """The reference at the times of a study: what a network is measured against.
+
+    Attributes
+    ----------
+    times : (T,) array
+    particles : int
+        Particles, cells or nodes of the reference.
+    measures : tuple of Measure
+    outputs : (T, n, k) array
+        At the data.
+    risk : (T,) array
+    targets : mapping of int to tuple of SlicedTarget
+        The measures, cut for the sliced distance to networks of each width.
+    last : ParameterTarget
+        The last measure, for the other distances of parameters.
+    field : MeanField or None
+        In which the neurons of a network are carried; None if the reference is a random one.
+    test : Dataset or None
+        Held-out data.
+    test_outputs : (T, m, k) array or None
+    test_accuracy : (T,) array or None
+        On those data, if they have labels.
+    notes : tuple of str
+        What to know about it.
+    """
+
+    times: Float64Array
+    particles: int
+    measures: tuple[Measure, ...]
+    outputs: Float64Array
+    risk: Float64Array
+    targets: Mapping[int, tuple[SlicedTarget, ...]]
+    last: ParameterTarget
+    field: MeanField | None
+    test: Dataset | None
+    test_outputs: Float64Array | None
+    test_accuracy: Float64Array | None
+    notes: tuple[str, ...] = ()
+
+
+def limit_from_run(
+    run: Trajectory,
+    experiment: Experiment,
+    times: Float64Array,
+    *,
+    widths: Sequence[int],
+    projections: int,
+) -> Limit:
+    """Prepare a run that stands for the limit for networks of the given widths.
+
+    Parameters
+    ----------
+    run : Trajectory
+        From `meanfield.reference.run_reference`, also read from its file.
+    experiment : Experiment
+        Whose limit it is.
+    times : (T,) array
+        Of the study; the run has frames there.
+    widths : sequence of int
+    projections : int
+        Directions of the sliced distance.
+
+    Raises
+    ------
+    InvalidInputError
+        If the run has no frame at one of the times.
+    """
+    problem, test = experiment.problem, experiment.test
+    field, notes = _mean_field(run)
+    frames = [run.measures[index] for index in _numbers(run.times, times)]
+    outputs = np.array([problem.outputs(measure) for measure in frames])
+    test_outputs = accuracy = None
+    if test is not None:
+        test_outputs = np.array([problem.predict(measure, test.inputs) for measure in frames])
+        if problem.loss.classifies:
+            accuracy = np.array([problem.accuracy(measure, test) for measure in frames])
+    measures = _with_equal_masses(frames, experiment, field, run, times)
+    directions = random_directions(measures[0].dim, projections)
+    with single_threaded_blas():
+        cuts = [SlicedTarget.of(part.to_particles(), widths, directions) for part in measures]
+    return Limit(
+        times=np.asarray(times, dtype=np.float64),
+        particles=run.particles,
+        measures=measures,
+        outputs=outputs,
+        risk=np.array([problem.risk_of_outputs(values) for values in outputs]),
+        targets={width: tuple(cut[width] for cut in cuts) for width in widths},
+        last=ParameterTarget.of(measures[-1], widths),
+        field=field,
+        test=test,
+        test_outputs=test_outputs,
+        test_accuracy=accuracy,
+        notes=notes,
+    )
+
+
+def find_limit(
+    experiment: Experiment,
+    solver: Solver[Any],
+    *,
+    particles: int | None,
+    times: Float64Array,
+    widths: Sequence[int],
+    projections: int,
+    seed: int,
+) -> Limit:
+    """Run the reference in memory, and prepare it for networks of the given widths.
+
+    Raises
+    ------
+    DivergenceError
+        If it leaves the finite numbers.
+    """
+    run = run_reference(experiment, solver, particles=particles, times=times, seed=seed)
+    return limit_from_run(run, experiment, times, widths=widths, projections=projections)
+
+
+def _mean_field(run: Trajectory) -> tuple[MeanField | None, tuple[str, ...]]:
+    """The mean field of the reference, if neurons can be carried along it, and its warnings."""
+    if _is_random(run):
+        return None, ()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        field = MeanField(run)
+    return field, tuple(f"the reference: {warning.message}" for warning in caught)
+
+
+def _is_random(run: Trajectory) -> bool:
+    """Whether the run is gradient descent on random batches, whose path no neuron can follow."""
+    return "sgd" in str(run.solver.name)
+
+
+def _with_equal_masses(
+    frames: Sequence[Measure],
+    experiment: Experiment,
+    field: MeanField | None,
+    run: Trajectory,
+    times: Float64Array,
+) -> tuple[Measure, ...]:
+    """Measures of the limit whose atoms can be drawn: not the few heavy nodes of a rule."""
+    first = frames[0]
+    if isinstance(first, GridMeasure) or first.to_particles().is_uniform or field is None:
+        return tuple(frames)
+    start = experiment.initial.sample(_CARRIED, run.seed, "sobol")
+    return tuple(
+        ParticleMeasure(positions) for positions in field.transport(start.positions, times)
+    )
+
+
+def _numbers(frames: Float64Array, times: Float64Array) -> list[int]:
+    """Numbers of the frames at given times."""
+    distances = np.abs(np.asarray(frames)[:, None] - times)
+    nearest = distances.argmin(axis=0)
+    if (distances.min(axis=0) > 1e-9 * max(float(times[-1]), 1e-300)).any():
+        raise InvalidInputError(
+            "the run that stands for the limit has no frame at some of the times "
+            + ", ".join(f"{time:g}" for time in times)
+        )
+    return [int(number) for number in nearest]

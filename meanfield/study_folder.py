@@ -1,0 +1,387 @@
+"""A study on disk while it runs: its plan, its reference, and one file for each task."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import platform
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from meanfield.errors import FileError, InvalidInputError, MeanfieldError
+from meanfield.kernels.directory import source_hash
+from meanfield.limit import Limit
+from meanfield.simulate import resume
+from meanfield.tasks import Failure, Outcome, Plan, Task, perform
+from meanfield.trajectory import Trajectory
+from meanfield.typing import Array
+
+__all__ = ["StudyFolder", "package_versions", "run_task"]
+
+_FORMAT = "meanfield-task"
+_UNFINISHED = ".partial"
+_OWN = ("arrays.npz", "plan.json", "reference.h5", "task-")
+_ARRAY = "array in arrays.npz"
+
+
+class StudyFolder:
+    """Files of one study: plan, reference, and the result of each task.
+
+    They are ``plan.json``, ``arrays.npz``, ``reference.h5``, ``task-00001.h5`` and so on.
+    Every file appears under its name only when it is whole, and many processes may work on
+    the same folder: at worst they do the same task twice, with the same result.
+
+    Parameters
+    ----------
+    path : path
+        Made if it does not exist.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def reference(self) -> Path:
+        """The run that stands for the limit, once it is whole."""
+        return self.path / "reference.h5"
+
+    def task_file(self, number: int) -> Path:
+        """Where the result of a task goes."""
+        return self.path / f"task-{number:05d}.h5"
+
+    def begin(self, plan: Plan) -> None:
+        """Write the plan, or see that the folder holds the same one.
+
+        Raises
+        ------
+        InvalidInputError
+            If the folder holds another study, or was begun with other versions.
+        FileError
+            If it cannot be written, or holds something else.
+        """
+        described, arrays = _split(plan.to_dict())
+        text = json.dumps({"plan": described, "versions": package_versions()}, indent=1)
+        if self.has_plan:
+            self._check_same(json.loads(text))
+            return
+        try:
+            self.path.mkdir(exist_ok=True)
+            if any(not path.name.startswith(_OWN) for path in self.path.iterdir()):
+                raise FileError(f"{self.path} holds other files; a study needs a folder of its own")
+            with self._replacing(self.path / "arrays.npz") as partial, partial.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, **arrays)
+            with self._replacing(self.path / "plan.json") as partial:
+                partial.write_text(text, encoding="utf-8")
+        except FileError:
+            raise
+        except OSError as error:
+            raise FileError(f"cannot write the study's folder {self.path}: {error}") from None
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether a study was begun here."""
+        return (self.path / "plan.json").is_file()
+
+    def _check_same(self, wanted: Mapping[str, Any]) -> None:
+        try:
+            found = json.loads(self.text())
+            found["versions"], found["plan"]
+        except (KeyError, TypeError, json.JSONDecodeError):
+            raise InvalidInputError(
+                f"the plan of the study in {self.path} is damaged; begin anew (--force)"
+            ) from None
+        for name, value in wanted["versions"].items():
+            other = found["versions"].get(name)
+            if other != value:
+                raise InvalidInputError(
+                    f"{self.path} holds a study begun with {name} {other}, not {value}; "
+                    "these are not mixed: use the same, or begin anew (--force)"
+                )
+        for name, value in wanted["plan"].items():
+            other = found["plan"].get(name)
+            if other != value:
+                raise InvalidInputError(
+                    f"{self.path} holds another study, which has {_in_words(name, other, value)}; "
+                    "give the same arguments, another folder, or begin anew (--force)"
+                )
+
+    def holds(self, plan: Plan) -> bool:
+        """Whether the study in the folder is this one, and by these versions."""
+        described, _ = _split(plan.to_dict())
+        try:
+            self._check_same({"plan": described, "versions": package_versions()})
+        except InvalidInputError:
+            return False
+        return True
+
+    def discard(self) -> None:
+        """Remove the study, with the folder if nothing else is in it."""
+        for path in self.path.iterdir():
+            if path.name.startswith(_OWN):
+                path.unlink()
+        with suppress(OSError):
+            self.path.rmdir()
+
+    def text(self) -> str:
+        """Content of ``plan.json``.
+
+        Raises
+        ------
+        FileError
+            If there is none.
+        """
+        try:
+            return (self.path / "plan.json").read_text(encoding="utf-8")
+        except OSError:
+            raise FileError(
+                f"there is no study in {self.path} on {socket.gethostname()}; workers on other "
+                "machines need the folder on a disk that all share"
+            ) from None
+
+    def plan(self) -> Plan:
+        """Read the plan.
+
+        Raises
+        ------
+        FileError
+            If there is none, or it is damaged.
+        InvalidInputError
+            If it was made with other versions than are at work here.
+        """
+        return _read_plan(str(self.path), self.text())[0]
+
+    def make_reference(
+        self, plan: Plan, *, alone: bool = False, progress: bool = False
+    ) -> Trajectory:
+        """Open the reference; run it if it is not there yet.
+
+        Parameters
+        ----------
+        plan : Plan
+        alone : bool
+            Whether no other process makes it now: what was interrupted is continued.
+        progress : bool
+            Show a progress bar on standard error.
+        """
+        if not self.reference.exists():
+            if alone:
+                self._continue_reference(plan, progress)
+            else:
+                with self._replacing(self.reference) as partial:
+                    plan.run_reference(partial, force=True)
+        return Trajectory.open(self.reference)
+
+    def _continue_reference(self, plan: Plan, progress: bool) -> None:
+        running = self.path / "reference.h5.running"
+        try:
+            resume(running, progress=progress)
+        except (FileError, InvalidInputError):  # there is none, or it was killed too early
+            plan.run_reference(running, force=True, progress=progress)
+        _sync(running)
+        os.replace(running, self.reference)
+        _sync(self.path)
+
+    def write(self, outcome: Outcome) -> None:
+        """Record the outcome of a task."""
+        import h5py
+
+        described = {
+            "task": outcome.task.number,
+            "replicas": outcome.replicas,
+            "failures": [vars(failure) for failure in outcome.failures],
+        }
+        with (
+            self._replacing(self.task_file(outcome.task.number)) as partial,
+            h5py.File(partial, "w") as file,
+        ):
+            file.attrs.update(format=_FORMAT, plan=_digest(self.text()))
+            file.create_dataset("description", data=json.dumps(described))
+            for name, values in outcome.samples.items():
+                file.create_dataset(f"samples/{name}", data=values)
+
+    def read(self, task: Task) -> Outcome | None:
+        """Outcome of a task, or None if it is not finished or its file is damaged."""
+        import h5py
+
+        path = self.task_file(task.number)
+        try:
+            with h5py.File(path, "r", locking=False) as file:
+                same = file.attrs["format"] == _FORMAT
+                if not same or file.attrs["plan"] != _digest(self.text()):
+                    return None
+                described = json.loads(file["description"][()])
+                group = file.get("samples", {})
+                samples = {name: group[name][()] for name in group}
+        except (OSError, KeyError, ValueError):
+            return None
+        failures = tuple(
+            Failure(one["particles"], one["method"], tuple(one["replicas"]), one["reason"])
+            for one in described["failures"]
+        )
+        return Outcome(task, tuple(described["replicas"]), samples, failures)
+
+    def remove_unfinished(self) -> None:
+        """Remove what processes that were killed have left."""
+        for path in self.path.glob(f"*{_UNFINISHED}"):
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _replacing(self, target: Path) -> Iterator[Path]:
+        """Path to write to; afterwards, if nothing went wrong, it is on disk as `target`."""
+        process = f"{socket.gethostname()}-{os.getpid()}"
+        partial = target.with_name(f"{target.name}.{process}{_UNFINISHED}")
+        try:
+            yield partial
+            _sync(partial)
+            os.replace(partial, target)
+            _sync(target.parent)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+_one_task_at_a_time = Lock()
+
+
+def run_task(folder: str, number: int) -> dict[str, Any]:
+    """Do one task of a study, unless it is done: number 0 makes the reference.
+
+    Takes and returns plain values, so that any other process can be sent it.
+
+    Parameters
+    ----------
+    folder : str
+        Of the study, with its plan.
+    number : int
+
+    Returns
+    -------
+    dict
+        ``number``; ``seconds`` it took; ``problem``: empty, or why there is no file.
+    """
+    started = monotonic()
+    problem = ""
+    try:
+        with _one_task_at_a_time:
+            _run_task(StudyFolder(folder), number)
+    except MeanfieldError as error:
+        problem = str(error)
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+    return {"number": number, "seconds": monotonic() - started, "problem": problem}
+
+
+def _run_task(place: StudyFolder, number: int) -> None:
+    plan, limit = _read_plan(str(place.path), place.text())
+    if number == 0:
+        place.make_reference(plan, alone=True)
+    elif place.read(plan.tasks[number - 1]) is None:
+        place.write(perform(plan, limit(), plan.tasks[number - 1]))
+
+
+@lru_cache(maxsize=1)
+def _read_plan(folder: str, text: str) -> tuple[Plan, Callable[[], Limit]]:
+    """Plan with the given text, and what gives its limit; both are kept for the next task."""
+    place = StudyFolder(folder)
+    try:
+        content = json.loads(text)
+        for name, value in package_versions().items():
+            needed = content["versions"].get(name)
+            if needed != value:
+                raise InvalidInputError(
+                    f"{socket.gethostname()} has {name} {value}, but the study was begun with "
+                    f"{needed}; install the same on all machines"
+                )
+        stream = io.BytesIO((place.path / "arrays.npz").read_bytes())
+        with np.load(stream, allow_pickle=False) as arrays:
+            plan = Plan.from_dict(_joined(content["plan"], dict(arrays)))
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise FileError(f"the plan of the study in {folder} is damaged: {error}") from None
+
+    @lru_cache(maxsize=1)
+    def limit() -> Limit:
+        return plan.limit(place.make_reference(plan))
+
+    return plan, limit
+
+
+def package_versions() -> dict[str, str]:
+    """Versions that results depend on."""
+    found = {"python": platform.python_version()}
+    for name in ("meanfield-flow", "numpy", "scipy", "numba"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return {**found, "kernels": str(source_hash())}
+
+
+def _split(described: dict[str, Any]) -> tuple[Any, dict[str, Array]]:
+    """Values of JSON with the digests of arrays, and the arrays by name."""
+    arrays: dict[str, Array] = {}
+
+    def plain(value: Any, name: str) -> Any:
+        if isinstance(value, Mapping):
+            return {str(key): plain(part, f"{name}.{key}") for key, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain(part, f"{name}.{index}") for index, part in enumerate(value)]
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, np.ndarray):
+            arrays[name] = value
+            content = f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+            return {_ARRAY: name, "digest": hashlib.sha256(content).hexdigest()}
+        return value
+
+    return {key: plain(value, key) for key, value in described.items()}, arrays
+
+
+def _joined(value: Any, arrays: Mapping[str, Array]) -> Any:
+    """The inverse of `_split`."""
+    if isinstance(value, list):
+        return [_joined(part, arrays) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if _ARRAY in value:
+        return arrays[value[_ARRAY]]
+    return {key: _joined(part, arrays) for key, part in value.items()}
+
+
+def _in_words(name: str, found: Any, wanted: Any) -> str:
+    """What a folder has, and what it should have."""
+    if isinstance(found, (int, str)):
+        return f"{name} = {found}, not {wanted}"
+    if name == "widths":
+        return f"the widths {', '.join(map(str, found))}, not {', '.join(map(str, wanted))}"
+    titles = {
+        "initial": "initial law",
+        "methods": "solver",
+        "times": "set of times",
+        "frames": "set of frames",
+    }
+    return f"another {titles.get(name, name)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    with suppress(PermissionError):  # folders cannot be opened on every system
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
