@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,8 +33,8 @@ from meanfield.wording import rule_in_words
 __all__ = ["Configuration", "ExperimentFile", "example"]
 
 _SHIPPED = "meanfield:"
-# Bytes of a file, far above what anybody writes.
-_LARGEST = 10_000_000
+# Bytes of a file, and parts of a dotted key: far above what anybody writes.
+_LARGEST, _DEEPEST = 10_000_000, 100
 
 Names = Annotated[
     list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
@@ -331,8 +332,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST:
             raise FileError(f"{path} is larger than any description, {_LARGEST / 1e6:g} MB")
-        with path.open("rb") as stream:
-            return tomllib.load(stream)
+        content = path.read_text(encoding="utf-8")
+        for number, line in enumerate(content.splitlines(), 1):
+            if any(part.count(".") > _DEEPEST for part in re.split(r"[=,{}\[\]]", line)):
+                raise FileError(f"{path}: line {number} has a key of more than {_DEEPEST} parts")
+        return tomllib.loads(content)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FileError(f"{path} is not valid TOML: {error}") from None
     except RecursionError:

@@ -218,7 +218,7 @@ def _scalar_names(file: Any) -> list[str]:
 
 
 def _is_scalar(name: str, dataset: Any) -> bool:
-    """Whether a variable has one number a frame."""
-    if name == "save_time" or getattr(dataset, "ndim", 0) != 1 or dataset.is_scale:
+    """Whether a variable has one number a frame; axes have a class, constants are known."""
+    if name in ("save_time", "weight") or getattr(dataset, "ndim", 0) != 1:
         return False
-    return bool(len(dataset.dims[0])) and bool(dataset.dims[0][0].name == "/time")
+    return "DIMENSION_LIST" in dataset.attrs and "CLASS" not in dataset.attrs

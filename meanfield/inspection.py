@@ -29,6 +29,7 @@ __all__ = [
     "parsed",
     "rows",
     "text",
+    "text_value",
     "variable",
     "vector",
     "whole",
@@ -95,7 +96,9 @@ def text(file: Any, name: str) -> str:
     ValueError
         If it is missing or no text.
     """
-    value = _attribute(file, name)
+    import h5py
+
+    value = _attribute(file, name, (), {h5py.h5t.STRING})
     if not isinstance(value, str):
         raise ValueError(f"the attribute {name} must be a text")
     return _printable(value)
@@ -128,10 +131,9 @@ def integer(file: Any, name: str) -> int:
     ValueError
         If it is missing or no integer.
     """
-    value = _attribute(file, name)
-    if not isinstance(value, np.integer):
-        raise ValueError(f"the attribute {name} must be an integer")
-    return int(value)
+    import h5py
+
+    return int(_attribute(file, name, (), {h5py.h5t.INTEGER}))
 
 
 def vector(file: Any, name: str, size: int) -> Array:
@@ -142,12 +144,30 @@ def vector(file: Any, name: str, size: int) -> Array:
     ValueError
         If it is missing, or something else.
     """
-    if name not in file.attrs or file.attrs.get_id(name).shape != (size,):
-        raise ValueError(f"the attribute {name} must hold {size} numbers")
-    values = np.asarray(file.attrs[name])
-    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+    import h5py
+
+    values = np.asarray(_attribute(file, name, (size,), {h5py.h5t.FLOAT, h5py.h5t.INTEGER}))
+    if not np.isfinite(values).all():
         raise ValueError(f"the attribute {name} must hold finite numbers")
     return values.astype(np.float64)
+
+
+def text_value(file: Any, name: str) -> str:
+    """Dataset that is one text.
+
+    Raises
+    ------
+    ValueError
+        If it is missing or no text.
+    """
+    import h5py
+
+    found = file.get(name)
+    if not isinstance(found, h5py.Dataset) or found.shape != ():
+        raise ValueError(f"the text {name} is missing")
+    if found.id.get_type().get_class() != h5py.h5t.STRING:
+        raise ValueError(f"{name} must be a text")
+    return str(found.asstr()[()])
 
 
 def variable(file: Any, name: str, dimensions: int | None = None) -> Any:
@@ -171,8 +191,8 @@ def variable(file: Any, name: str, dimensions: int | None = None) -> Any:
     found = file.get(name)
     if not isinstance(found, h5py.Dataset):
         raise ValueError(f"the variable {name} is missing")
-    if found.dtype.kind not in "fiu":
-        raise ValueError(f"the variable {name} must hold real numbers, not {found.dtype}")
+    if found.id.get_type().get_class() not in (h5py.h5t.FLOAT, h5py.h5t.INTEGER):
+        raise ValueError(f"the variable {name} must hold real numbers")
     if not found.size or dimensions not in (None, found.ndim):
         raise ValueError(f"the variable {name} has the wrong shape {found.shape}")
     if not _is_stored(found):
@@ -308,10 +328,11 @@ def _plain(value: Any) -> Any:
     return _printable(value) if isinstance(value, str) else value
 
 
-def _attribute(file: Any, name: str) -> Any:
-    """Value of an attribute with one entry."""
+def _attribute(file: Any, name: str, shape: tuple[int, ...], kinds: set[int]) -> Any:
+    """Value of an attribute, once its type is known: the library crashes on broken ones."""
     if name not in file.attrs:
         raise ValueError(f"the attribute {name} is missing")
-    if file.attrs.get_id(name).shape != ():
-        raise ValueError(f"the attribute {name} must have one value")
+    found = file.attrs.get_id(name)
+    if found.shape != shape or found.get_type().get_class() not in kinds:
+        raise ValueError(f"the attribute {name} is of the wrong kind")
     return file.attrs[name]

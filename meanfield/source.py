@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from meanfield.assignments import configured_scenario, parse_text, read_assignments
@@ -58,7 +58,7 @@ def named_experiment(
     assignments = read_assignments(texts)
     if from_file:
         return ExperimentFile.read(source, assignments)
-    if source not in scenarios and Path(source).is_file():
+    if source not in scenarios and os.path.isfile(source):
         raise InvalidInputError(f"{source} is no TOML file: its name must end in .toml")
     return configured_scenario(scenarios[source], assignments)
 
