@@ -20,6 +20,9 @@ __all__ = [
     "read_widths",
 ]
 
+# What has more digits is no number of particles.
+_DIGITS = 30
+
 
 def named_experiment(
     source: str, settings: Sequence[str] | None, shorthands: Mapping[str, int | float | None]
@@ -135,4 +138,5 @@ def read_reference(text: str | None) -> int | str | None:
     >>> read_reference("grid"), read_reference("4096")
     ('grid', 4096)
     """
-    return int(text) if text is not None and text.lstrip("-").isdecimal() else text
+    count = (text or "").removeprefix("-")
+    return int(text) if text and count.isdecimal() and len(count) < _DIGITS else text
