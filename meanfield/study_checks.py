@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from meanfield.quantities import quantities
 from meanfield.typing import Array
 
 __all__ = ["check_study"]
 
 # What every study measures, and what tables are made of.
 _NEEDED = ("function_distance", "risk_gap", "sliced_wasserstein", "sliced_wasserstein_null")
+# The square of what is measured is a number, and so is the sum of many.
+_LARGEST = 1e100
 
 
 def check_study(parts: Mapping[str, Any]) -> None:
@@ -52,8 +55,10 @@ def check_study(parts: Mapping[str, Any]) -> None:
     shape = (len(particles), *seeds, len(parts["times"]), *further)
     for name, values in samples.items():
         full = len(shape) if name in _NEEDED else values.ndim
-        if values.shape[: len(shape)] != shape or values.ndim != full or np.isinf(values).any():
+        if values.shape[: len(shape)] != shape or values.ndim != full:
             raise ValueError(f"{name} does not fit the widths, seeds and times")
+        if name in quantities and np.isnan(values).any() or (np.abs(values) > _LARGEST).any():
+            raise ValueError(f"{name} holds numbers that nothing measures")
     for name, values in parts["reference"].items():
         if values.shape != shape[2:3] or not np.isfinite(values).all():
             raise ValueError(f"{name} of the reference does not fit the times")
