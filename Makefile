@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN = .venv/bin
 STAMP = .venv/.installed
 
-.PHONY: help install demo test fuzz lint types examples bench bench-quick wheel clean
+.PHONY: help install demo test fuzz kill-test lint types examples bench bench-quick wheel clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ test: install  ## run the tests and the examples in docstrings
 
 fuzz: install  ## damage files and settings for BUDGET seconds (300) and count what comes of it
 	$(BIN)/python tests/fuzz.py $(or $(BUDGET),300)
+
+kill-test: install  ## kill 120 runs at random instants; each must go on to the same bits
+	KILLS=20 $(BIN)/python -m pytest -q tests/test_crash_kills.py
 
 lint: install  ## style, and which layer may import which
 	$(BIN)/ruff check .

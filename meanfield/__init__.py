@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         compare_trajectories,
         compare_with_limit,
     )
+    from meanfield.compression import compress
     from meanfield.datasets import Dataset
     from meanfield.errors import (
         DivergenceError,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from meanfield.quadrature import quadrature
     from meanfield.radial_laws import RadialGaussian
     from meanfield.recorder import Recorder
+    from meanfield.recording import Recording
     from meanfield.reduced import ReducedProblem
     from meanfield.reductions import Reduction
     from meanfield.regularizers import Ridge
@@ -92,6 +94,7 @@ _HOMES = {
     "Problem": "meanfield.problem",
     "RadialGaussian": "meanfield.radial_laws",
     "RadialVolume": "meanfield.volumes",
+    "Recording": "meanfield.recording",
     "Recorder": "meanfield.recorder",
     "ReducedProblem": "meanfield.reduced",
     "Reduction": "meanfield.reductions",
@@ -103,6 +106,7 @@ _HOMES = {
     "TrajectoryComparison": "meanfield.comparison",
     "animate": "meanfield.plotting",
     "compare": "meanfield.compare",
+    "compress": "meanfield.compression",
     "compare_trajectories": "meanfield.comparison",
     "compare_with_limit": "meanfield.comparison",
     "decay_rate": "meanfield.relaxation",
@@ -152,6 +156,7 @@ __all__ = [
     "Problem",
     "RadialGaussian",
     "RadialVolume",
+    "Recording",
     "Recorder",
     "ReducedProblem",
     "Reduction",
@@ -164,6 +169,7 @@ __all__ = [
     "activations",
     "animate",
     "compare",
+    "compress",
     "compare_trajectories",
     "compare_with_limit",
     "coupling",

@@ -10,6 +10,7 @@ from meanfield.bounds import bounds_of
 from meanfield.datasets import Dataset
 from meanfield.directions import MOST_POINTS, extremal_sums, largest_norm
 from meanfield.duality import conjugate_risk, gibbs_law, relative_entropy
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.losses import Loss
@@ -77,6 +78,7 @@ class Learning(Protocol):
         ...
 
 
+@single_threaded_blas()
 def noisy_gap(problem: Learning, measure: Measure) -> float:
     """F(μ) − D(u_μ) = τ KL(μ | e^{−Ψ_μ/τ}/Z) of a measure on a grid, at τ > 0.
 
@@ -101,6 +103,7 @@ def noisy_gap(problem: Learning, measure: Measure) -> float:
     return problem.temperature * relative_entropy(measure.weights, law.log_masses)
 
 
+@single_threaded_blas()
 def noiseless_gap(problem: Learning, measure: Measure) -> float:
     """Upper bound of F(μ) − min F over all probability measures on R^p, at τ = 0.
 
@@ -192,11 +195,21 @@ def _sums(problem: Learning, covector: Float64Array) -> Float64Array:
 
 
 def _bounded_gap(problem: Learning, measure: Measure, outputs: Float64Array) -> float:
-    """F(μ) − D(s u) with D(s u) = −R*(s u) + min ⟨s u, Φ⟩ + V.
+    """F(μ) − D(s u) with D(s u) = −R*(s u) + min ⟨s u, Φ⟩ + V, or F(μ) − D(0) if less.
 
-    s is 1 where the potential surely has a minimum; then this is ∫Ψ dμ − min Ψ.
+    s is 1 where the potential surely has a minimum; then this is ∫Ψ dμ − min Ψ. D(0) is
+    the least risk that any outputs have.
     """
     _require_ridge(problem)
+    loss, data = problem.loss, problem.data
+    nothing = np.zeros_like(outputs)
+    least = -conjugate_risk(loss, nothing, data.targets, data.weights, problem.scale)
+    trivial = max(0.0, problem.energy(measure) - least)
+    return min(trivial, _gap_below(problem, measure, outputs))
+
+
+def _gap_below(problem: Learning, measure: Measure, outputs: Float64Array) -> float:
+    """F(μ) − D(s u)."""
     covector = problem.covector(outputs)
     if problem.neuron.activation.homogeneity == 1.0 and _all_directions(problem):
         depth = max(0.0, -float(_sums(problem, covector).min()))

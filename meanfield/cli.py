@@ -22,7 +22,10 @@ from meanfield.options import (
     End,
     Example,
     FigureOut,
+    Follow,
     Force,
+    FrameDtype,
+    FrameParticles,
     MovieOut,
     MovieSeconds,
     PageOut,
@@ -55,8 +58,8 @@ from meanfield.options import (
 from meanfield.safeguards import (
     Stopped,
     check_output,
-    check_same_run,
     data_file,
+    frame_recording,
     is_study,
     open_run,
     running,
@@ -142,48 +145,61 @@ def simulate(
     seed: Seed = 0,
     settings: Settings = None,
     out: RunOut = None,
+    frame_particles: FrameParticles = None,
+    frame_dtype: FrameDtype = None,
     resume: Resume = False,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
     """Simulate the training of a network and record it in a file.
 
-    A run that was stopped goes on with the same command and --resume, and ends
-    as if it had never stopped.
+    A run that was stopped goes on with --resume and its file, or with the same
+    command and --resume, and ends as if it had never stopped. A later --t-end makes
+    it longer.
 
     For example:
     $ meanfield simulate digits
     $ meanfield simulate relu-1d --set function=hat --t-end 200 --out hat.h5
     $ meanfield simulate moons.toml --solver sgd --particles 256 --seed 1
     $ meanfield simulate teacher-student --solver langevin
+    $ meanfield simulate --resume hat.h5 --t-end 400
     """
+    from meanfield.run_file import check_file_alone, continue_run, summarise
+
+    if Path(source).suffix.lower() in (".h5", ".hdf5"):
+        given = {"--solver": solver, "--particles": particles, "--set": settings, "--out": out}
+        check_file_alone(source, resume, seed, force, given)
+        continue_run(Path(source), t_end, quiet)
+        return
     from meanfield.source import named_experiment
 
     described = named_experiment(source, settings, {"particles": particles, "t_end": t_end})
     path = data_file(out or Path(f"{described.name}.h5"))
+    recording = frame_recording(frame_particles, frame_dtype)
     if resume and force:
         raise InvalidInputError("--resume continues a file and --force replaces it: give one")
-    if not resume:
-        check_output(path, force)
+    if resume:
+        from meanfield.same_run import check_same_run, planned_end
+
+        end = planned_end(path)
+        if t_end is not None and t_end > end:
+            described = named_experiment(source, settings, {"particles": particles, "t_end": end})
+        experiment = described.build()
+        check_same_run(path, experiment, experiment.solver(solver), seed, particles)
+        continue_run(path, t_end, quiet)
+        return
+    check_output(path, force)
     experiment = described.build()
-    chosen = experiment.solver(solver)
+    experiment.solver(solver)
     quiet = quiet or launched_rank() > 0
     started = time.monotonic()
-    if resume:
-        check_same_run(path, experiment, chosen, seed, particles)
     with running(path), experiment.shared():
-        if resume:
-            done = experiment.resume(
-                path, seed=seed, solver=solver, particles=particles, progress=not quiet
-            )
-        else:
-            done = experiment.run(
-                path, seed=seed, solver=solver, particles=particles, progress=not quiet, force=force
-            )
+        done = experiment.run(
+            path, seed=seed, solver=solver, particles=particles, progress=not quiet,
+            force=force, recording=recording,
+        )  # fmt: skip
     if not quiet:
-        from meanfield import report
-
-        report.rows(report.output(), report.run_summary(done, path, time.monotonic() - started))
+        summarise(done, path, started)
 
 
 @app.command(cls=WorkingVerb)
@@ -374,12 +390,16 @@ def plot(
 
 
 @app.command(cls=Verb)
-def info(path: DataFile) -> None:
+def info(path: DataFile, follow: Follow = False) -> None:
     """Say in words what a file holds.
+
+    With --follow it shows how far a run is that another process makes, and when it
+    will end, until it does. Ctrl-C stops looking; the run goes on.
 
     For example:
     $ meanfield info run.h5
     $ meanfield info study.h5
+    $ meanfield info --follow run.h5
     """
     from meanfield import report
 
@@ -387,13 +407,45 @@ def info(path: DataFile) -> None:
     if is_study(path):
         from meanfield.study import Study
 
+        if follow:
+            raise InvalidInputError(f"{path} is a comparison of widths; --follow is for runs")
         console.print(str(Study.open(path)), markup=False, soft_wrap=True)
         return
     trajectory = open_run(path)
+    if follow:
+        from meanfield.run_file import follow_run
+
+        follow_run(path)
+        return
     lines = trajectory.describe()
-    if trajectory.status != "complete":
-        lines.append(("to continue", "the command that made it, with --resume"))
+    if trajectory.is_being_written:
+        lines.append(("to follow it", f"meanfield info --follow {path}"))
+    elif trajectory.status != "complete":
+        lines.append(("to continue", f"meanfield simulate --resume {path}"))
     report.rows(console, lines)
+
+
+@app.command(cls=Verb)
+def compress(path: RunFile, quiet: Quiet = False) -> None:
+    """Compress the file of a complete run, without loss.
+
+    It is replaced by a smaller one with the same contents, which everything that
+    reads HDF5 opens as before. Positions recorded in float32 take half the space
+    from the start: see --frame-dtype of meanfield simulate.
+
+    For example:
+    $ meanfield compress run.h5
+    """
+    is_study(path)
+    from meanfield.compression import compress as shrink
+
+    with running(None):
+        ratio = shrink(path)
+    if not quiet:
+        from meanfield import report
+
+        size = f"{path.stat().st_size / 1e6:.4g} MB, {ratio:.2f} times smaller"
+        report.rows(report.output(), [("written to", f"{path} ({size})")])
 
 
 @app.command(cls=Verb)

@@ -13,8 +13,9 @@ from meanfield.errors import unknown_name
 from meanfield.measures import InitialLaw, Measure, Sampling
 from meanfield.observers import Accuracy, Observer, TestRisk
 from meanfield.problem import Problem
+from meanfield.recording import Recording
 from meanfield.registry import EntryPointRegistry
-from meanfield.simulate import resume, simulate
+from meanfield.simulate import simulate
 from meanfield.solver import Solver, default_solver, solvers
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
@@ -159,6 +160,7 @@ class Experiment:
         observers: Sequence[Observer] = (),
         progress: bool = False,
         force: bool = False,
+        recording: Recording | None = None,
     ) -> Trajectory:
         """Simulate; arguments as in `start` and `meanfield.simulate.simulate`."""
         name = next(iter(self.solvers)) if solver is None else solver
@@ -174,22 +176,5 @@ class Experiment:
             observers=(*self.observers(), *self.estimates(name, start, seed), *observers),
             progress=progress,
             force=force,
+            recording=recording,
         )
-
-    def resume(
-        self,
-        store: str | Path,
-        *,
-        seed: int = 0,
-        solver: str | None = None,
-        particles: int | None = None,
-        observers: Sequence[Observer] = (),
-        progress: bool = False,
-    ) -> Trajectory:
-        """Continue a run of this experiment from its file; arguments as those it was made with."""
-        name = next(iter(self.solvers)) if solver is None else solver
-        watched = self.observers()
-        if hasattr(self.solver(name), "observers"):
-            start = self.start(particles, seed, solver=name)
-            watched = (*watched, *self.estimates(name, start, seed))
-        return resume(store, observers=(*watched, *observers), progress=progress)

@@ -10,9 +10,13 @@ import numpy as np
 from meanfield.errors import FileError
 from meanfield.inspection import inspected, integer, parsed, rows, text, variable, whole
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
+from meanfield.observers import Observer, observer_from_dict
 from meanfield.problems import AnyProblem, problem_from_dict
+from meanfield.provenance import last_versions, read_sessions
+from meanfield.recorded import read_observers
+from meanfield.recording import read_recorded_support
 from meanfield.solver import solver_from_dict
-from meanfield.supports import frame_variables, read_support
+from meanfield.supports import frame_variables
 from meanfield.typing import Array, Float64Array
 
 if TYPE_CHECKING:
@@ -129,6 +133,11 @@ class FileSource:
             self.engine = text(file, "engine") if "engine" in file.attrs else "tiled"
             self.created = text(file, "created")
             self.versions = {name: str(number) for name, number in parsed(file, "versions").items()}
+            told = text(file, "sessions") if "sessions" in file.attrs else "[]"
+            self.sessions = read_sessions(told)
+            self.save_times: Float64Array = whole(file, "save_time", 1)
+            frames = len(self.save_times)
+            self.planned = integer(file, "planned") if "planned" in file.attrs else frames
 
     def header(self) -> Header:
         """What the run is, rebuilt from the file."""
@@ -149,11 +158,29 @@ class FileSource:
                 solver=solver_from_dict(parsed(file, "solver")),
                 seed=integer(file, "seed"),
                 times=np.where(np.isfinite(made), made, planned),
-                support=read_support(file),
+                support=read_recorded_support(file),
                 observables=tuple(
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
                 ),
             )
+
+    @property
+    def last_versions(self) -> dict[str, str]:
+        """Versions with which the last frames were made."""
+        return last_versions(self.sessions) or self.versions
+
+    def observers(self) -> dict[str, Observer]:
+        """Observers that the run records with, as far as the file describes them."""
+        assert self.path is not None
+        with inspected(self.path, _WHAT) as file:
+            described = read_observers(file)
+            return {name: observer_from_dict(about) for name, about in described.items()}
+
+    def descriptions(self) -> dict[str, dict[str, Any]]:
+        """Descriptions of these observers, by name."""
+        assert self.path is not None
+        with inspected(self.path, _WHAT) as file:
+            return read_observers(file)
 
     def values(self, index: int) -> dict[str, Array]:
         """Arrays of one frame; only their bytes are read."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from meanfield.cells import Cells
 from meanfield.checks import as_count, as_number
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Gaussian, InitialLaw, Measure, ParticleMeasure
@@ -66,6 +67,7 @@ class Gibbs:
         )
 
 
+@single_threaded_blas()
 def gibbs(
     problem: Problem,
     support: GridMeasure | InitialLaw | None = None,

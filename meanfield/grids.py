@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from meanfield.checks import as_count, as_finite_array, as_vector
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
 from meanfield.measures import Measure, ParticleMeasure, Sampling, check_draw, equal_masses
 from meanfield.reconstruction import (
@@ -20,6 +21,7 @@ from meanfield.reconstruction import (
     true_masses,
 )
 from meanfield.streams import draw, uniforms
+from meanfield.sums import weighted_sum
 from meanfield.typing import Array, Float64Array
 
 __all__ = ["MOST_AXES", "GridMeasure"]
@@ -262,12 +264,13 @@ class GridMeasure:
 
     def mean(self) -> Float64Array:
         """Mean ∫ θ dμ, shape (p,)."""
-        return np.asarray(self.weights @ self.positions)
+        return np.asarray(weighted_sum(self.weights, self.positions))
 
     def covariance(self) -> Float64Array:
         """Covariance ∫ (θ − mean)(θ − mean)ᵀ dμ, shape (p, p)."""
         centred = self.positions - self.mean()
-        return np.asarray((self.weights[:, None] * centred).T @ centred)
+        with single_threaded_blas():
+            return np.asarray((self.weights[:, None] * centred).T @ centred)
 
     def entropy(self) -> float:
         """∫ log μ dμ, with 0 log 0 = 0.
@@ -278,7 +281,7 @@ class GridMeasure:
         True
         """
         values = self.density[self.density > 0.0]
-        return float(self.volume * (values @ np.log(values)))
+        return float(self.volume * weighted_sum(values, np.log(values)))
 
     def marginal(self, axis: int) -> GridMeasure:
         """Law of one parameter.

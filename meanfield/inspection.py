@@ -64,12 +64,10 @@ def inspected(path: Path, what: str) -> Iterator[Any]:
         If the file is missing, not HDF5, or holds more than plain data of its own; and for
         whatever goes wrong while it is read.
     """
-    import h5py
-
     if not os.path.isfile(path):
         raise FileError(f"there is no file {path}")
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with _opened(path) as file:
             _inspect_once(file)
             yield file
     except FileError:
@@ -99,9 +97,9 @@ def text(file: Any, name: str) -> str:
     import h5py
 
     value = _attribute(file, name, (), {h5py.h5t.STRING})
-    if not isinstance(value, str):
-        raise ValueError(f"the attribute {name} must be a text")
-    return _printable(value)
+    if isinstance(value, bytes):  # of a text in a place of fixed length
+        value = value.decode(errors="replace")
+    return _printable(str(value))
 
 
 def parsed(file: Any, name: str, kinds: tuple[type, ...] = (dict,)) -> Any:
@@ -228,6 +226,18 @@ def rows(dataset: Any, where: Any) -> Array:
         raise ValueError(f"{dataset.name[1:]} needs {room:.3g} bytes, more than the memory has")
     values = np.asarray(dataset[where])
     return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _opened(path: Path) -> Any:
+    import h5py
+
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "flag values" not in str(error):
+            raise
+        # This very process writes the file: the library shares what it has open.
+        return h5py.File(path, "r")
 
 
 def _sentence(error: Exception) -> str:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from meanfield.engines.ensemble import BLOCK
 from meanfield.problems import AnyProblem
+from meanfield.provenance import append_session, versions
+from meanfield.recorded import write_observers
+from meanfield.scales import attach_scales, make_dimension, write_arrays
 from meanfield.supports import Axis, Support
 from meanfield.typing import Array, Float64Array
 
@@ -27,15 +26,18 @@ __all__ = [
     "Checksums",
     "Header",
     "checksum",
-    "extent",
     "lay_out",
     "particle_axis",
     "read_state",
-    "reserve",
+    "seal",
+    "set_status",
+    "set_text",
 ]
 
 FORMAT = "meanfield-trajectory"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# Version that brought an attribute; without it, a file has the first.
+_SINCE = {"run_particles": 2}
 #: Arrays that a problem is made of, by the part it belongs to, with their dimensions.
 PROBLEM_ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
     "data": {"inputs": ("point", "input"), "targets": ("point", "target"), "weights": ("point",)},
@@ -43,8 +45,8 @@ PROBLEM_ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 #: Of every array of a state, the checksums of its blocks of particles.
 Checksums: TypeAlias = Mapping[str, Sequence[int]]
-# A dimension without coordinate values carries this name, by netCDF's convention.
-_BARE_DIMENSION = "This is a netCDF dimension but not a netCDF variable. %10d"
+# Bytes that the texts have which change while a run goes on.
+_ROOM = {"status": 16, "reason": 1024, "sessions": 4096}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,8 @@ class Header:
         Names that are recorded beside risk and energy.
     state : mapping of str to array or number
         Solver's state at time 0: what room the states for resuming need.
+    recorded : mapping of str to mapping
+        Descriptions of the observers behind observables, by which they can be rebuilt.
     """
 
     problem: AnyProblem
@@ -72,6 +76,7 @@ class Header:
     support: Support
     observables: tuple[str, ...] = ()
     state: Mapping[str, Any] = field(default_factory=dict)
+    recorded: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -93,17 +98,19 @@ def lay_out(file: Any, header: Header) -> None:
     arrays = {part: described.pop(part) for part in PROBLEM_ARRAYS if part in described}
     file.attrs.update(
         format=FORMAT,
-        format_version=FORMAT_VERSION,
+        format_version=max(_SINCE.get(name, 1) for name in ("", *support.attributes)),
         problem=json.dumps(described),
         solver=json.dumps(header.solver.to_dict()),
         seed=header.seed,
         engine=header.problem.engine_name(support.dtype),
-        versions=json.dumps(_versions()),
+        versions=json.dumps(versions()),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        status="running",
-        reason="",
         **support.attributes,
     )
+    for name, room in _ROOM.items():
+        file.attrs.create(name, np.bytes_(b""), dtype=_text(room))
+    set_status(file, "running")
+    set_text(file, "sessions", append_session([], 0))
     time = file.create_dataset("time", data=np.full(frames, np.nan))
     time.make_scale("time")
     time.attrs["long_name"] = "mean-field time"
@@ -113,41 +120,59 @@ def lay_out(file: Any, header: Header) -> None:
     )
     for name, variable in support.variables.items():
         values = _early(file, name, (frames, *variable.shape), variable.dtype)
-        _attach(values, (time, *scales[: len(variable.shape)]))
-    _attach(file["save_time"], (time,))
+        attach_scales(values, (time, *scales[: len(variable.shape)]))
+    attach_scales(file["save_time"], (time,))
     for name, constant in support.constants.items():
-        _attach(file.create_dataset(name, data=constant), scales[:1])
+        attach_scales(file.create_dataset(name, data=constant), scales[:1])
     for name in header.scalars:
-        _attach(file.create_dataset(name, data=np.full(frames, np.nan)), (time,))
+        attach_scales(file.create_dataset(name, data=np.full(frames, np.nan)), (time,))
     for slot in ("0", "1"):
         group = file.create_group(f"state/{slot}")
-        group.attrs.update(sequence=0, frame=-1, checksum=0)
+        group.attrs.update({name: np.int64(0) for name in ("sequence", "frame", "checksum")})
         for name, value in header.state.items():
             if np.ndim(value):
                 _early(group, name, value.shape, value.dtype)
             else:
                 group.create_dataset(name, data=value)
     for part, given in arrays.items():
-        _write_arrays(file.create_group(part), PROBLEM_ARRAYS[part], given)
+        write_arrays(file.create_group(part), PROBLEM_ARRAYS[part], given)
+    write_observers(file, header.recorded)
 
 
-def _write_arrays(
-    group: Any, axes: Mapping[str, tuple[str, ...]], values: Mapping[str, Array]
-) -> None:
-    """Arrays of one part of the problem, with a scale on every dimension."""
-    for name, dimensions in axes.items():
-        for dimension, size in zip(dimensions, values[name].shape, strict=True):
-            if dimension not in group:
-                _scale(group, dimension, size)
-    for name, dimensions in axes.items():
-        dataset = group.create_dataset(name, data=values[name])
-        _attach(dataset, tuple(group[dimension] for dimension in dimensions))
+def set_status(file: Any, status: str, reason: str = "") -> None:
+    """Record how a run goes or ended, in the place that is kept for it.
+
+    Only bytes of these texts change in the file: nothing that it takes to read the rest.
+    """
+    set_text(file, "status", status)
+    set_text(file, "reason", reason)
 
 
-def _text() -> Any:
+def set_text(file: Any, name: str, text: str) -> None:
+    """Overwrite a text of a run, in the place that is kept for it."""
     import h5py
 
-    return h5py.string_dtype()
+    room = h5py.check_string_dtype(file.attrs.get_id(name).dtype).length
+    value = text if room is None else np.bytes_(_cut(text, room))
+    file.attrs.modify(name, np.array(value, dtype=_text(room)))
+
+
+def _cut(text: str, room: int) -> bytes:
+    """The text in at most so many bytes, by whole letters."""
+    return text.encode()[:room].decode(errors="ignore").encode()
+
+
+def seal(slot: Any, **numbers: int) -> None:
+    """Overwrite attributes of the slot of a state, in place."""
+    for name, number in numbers.items():
+        slot.attrs.modify(name, np.int64(number))
+
+
+def _text(room: int | None = None) -> Any:
+    """Kind of a text: of any length, or of a place of so many bytes."""
+    import h5py
+
+    return h5py.string_dtype("utf-8", room)
 
 
 def _early(file: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -164,45 +189,16 @@ def _early(file: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
     return file[name]
 
 
-def _scale(group: Any, name: str, size: int) -> None:
-    """A dimension that has a size and no coordinate values."""
-    dataset = group.create_dataset(name, shape=(size,), dtype=">f4")
-    dataset.make_scale(_BARE_DIMENSION % size)
-
-
 def _coordinate(file: Any, axis: Axis) -> Any:
     """Scale of one axis of a frame."""
     if axis.values is None:
-        _scale(file, axis.name, axis.size)
+        make_dimension(file, axis.name, axis.size)
         return file[axis.name]
     texts = isinstance(axis.values[0], str)
     data = list(axis.values) if texts else axis.values
     dataset = file.create_dataset(axis.name, data=data, dtype=_text() if texts else None)
     dataset.make_scale(axis.name)
     return dataset
-
-
-def _attach(dataset: Any, scales: tuple[Any, ...]) -> None:
-    for axis, scale in enumerate(scales):
-        dataset.dims[axis].attach_scale(scale)
-
-
-def extent(dataset: Any) -> int:
-    """Return the byte at which a contiguous dataset ends."""
-    offset = dataset.id.get_offset()
-    return 0 if offset is None else int(offset) + int(dataset.nbytes)
-
-
-def reserve(path: Path, size: int) -> None:
-    """Take the space from the disk now, rather than fail in the middle of a run."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        size = max(size, os.fstat(descriptor).st_size)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(descriptor, 0, size)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def particle_axis(dimensions: int) -> int:
@@ -273,13 +269,3 @@ def _read_slot(
     if checksum(arrays, join) != slot.attrs["checksum"]:
         return None
     return int(slot.attrs["sequence"]), int(slot.attrs["frame"]), arrays
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in ("meanfield-flow", "numpy", "numba", "scipy", "h5py"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions

@@ -96,6 +96,11 @@ class MeanField:
     """
 
     def __init__(self, run: Trajectory) -> None:
+        if not isinstance(run, Trajectory):
+            raise InvalidInputError(
+                f"a mean field is made of a run, a Trajectory, got {type(run).__name__}; "
+                "meanfield.simulate and meanfield.open give one"
+            )
         problem = run.problem
         if not isinstance(problem, Problem):
             raise InvalidInputError(
@@ -118,9 +123,12 @@ class MeanField:
             self._values = np.stack([problem.outputs(measure) for measure in run.measures])
             self._slopes = difference_slopes(self.times, self._values)
             self.interpolation_error = thinned_miss(self.times, self._values)
-        if isinstance(run.measures[0], GridMeasure):
+        smooth = isinstance(run.measures[0], GridMeasure) or getattr(
+            run.solver, "changes_masses", False
+        )
+        if smooth:
             self.interpolation_error /= _HALVED
-        if moving or isinstance(run.measures[0], GridMeasure):
+        if moving or smooth:
             self._warn_of_distance()
 
     def __repr__(self) -> str:

@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 import numpy as np
 
 from meanfield.checks import as_count, as_finite_array, as_number, as_vector, probability_weights
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.streams import Stream, draw, normals, uniforms
+from meanfield.sums import weighted_sum
 from meanfield.typing import Float64Array, FloatArray
 
 __all__ = [
@@ -194,12 +196,13 @@ class ParticleMeasure:
 
     def mean(self) -> Float64Array:
         """Mean ∫ θ dμ, shape (p,)."""
-        return np.asarray(self.weights @ self.positions.astype(np.float64))
+        return np.asarray(weighted_sum(self.weights, self.positions.astype(np.float64)))
 
     def covariance(self) -> Float64Array:
         """Covariance ∫ (θ − mean)(θ − mean)ᵀ dμ, shape (p, p)."""
         centred = self.positions.astype(np.float64) - self.mean()
-        return np.asarray((self.weights[:, None] * centred).T @ centred)
+        with single_threaded_blas():
+            return np.asarray((self.weights[:, None] * centred).T @ centred)
 
     def entropy(self) -> float:
         """∫ log μ dμ, which is infinite: particles have no density."""

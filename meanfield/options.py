@@ -21,7 +21,10 @@ __all__ = [
     "End",
     "Example",
     "FigureOut",
+    "Follow",
     "Force",
+    "FrameDtype",
+    "FrameParticles",
     "MovieOut",
     "MovieSeconds",
     "Particles",
@@ -135,9 +138,29 @@ RunOut = Annotated[
     Path | None,
     typer.Option("--out", metavar="RUN.h5", help="File to write; NAME.h5 by default."),
 ]
+FrameParticles = Annotated[
+    int | None,
+    typer.Option(
+        "--frame-particles",
+        metavar="N",
+        help="Record so many of the particles only; the run is the same.",
+    ),
+]
+FrameDtype = Annotated[
+    str | None,
+    typer.Option(
+        "--frame-dtype",
+        metavar="DTYPE",
+        help="Precision of recorded positions, float32 or float64; the run's by default.",
+    ),
+]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", metavar="", help="Continue the unfinished run in the file."),
+    typer.Option("--resume", metavar="", help="Continue the run in the file."),
+]
+Follow = Annotated[
+    bool,
+    typer.Option("--follow", metavar="", help="Show how far a running simulation is, to its end."),
 ]
 Widths = Annotated[
     str, typer.Option("--particles", metavar="N,N,…", help="Widths to compare, increasing.")

@@ -20,6 +20,7 @@ from meanfield.pairs import PairEngine, Sources, require_closed_form
 from meanfield.problem import Problem
 from meanfield.regularizers import Ridge, ridge_from_dict
 from meanfield.stages import subtract_scaled
+from meanfield.sums import weighted_sum
 from meanfield.typing import Array, Float64Array, FloatArray
 from meanfield.volumes import RadialVolume
 
@@ -162,7 +163,7 @@ class PopulationProblem:
         masses = np.concatenate([measure.weights, -self.teacher.weights])
         engine = self._engine(np.float64)
         sources = engine.sources(positions, masses)
-        return max(0.0, 0.5 * float(masses @ engine.potentials(positions, sources)))
+        return max(0.0, 0.5 * float(weighted_sum(masses, engine.potentials(positions, sources))))
 
     def energy(self, measure: Measure) -> float:
         """Energy F(μ) = R(μ) + ∫ V dμ + τ ∫ log μ dμ; see `Problem.energy`.

@@ -22,6 +22,7 @@ from meanfield.measures import Measure, ParticleMeasure, entropy_term, require_m
 from meanfield.neurons import Neuron
 from meanfield.regularizers import Ridge, ridge_from_dict
 from meanfield.stages import mean_squares, mean_values, subtract_scaled
+from meanfield.sums import weighted_sum
 from meanfield.typing import Array, Float64Array, FloatArray
 from meanfield.volumes import RadialVolume, volume_from_dict
 
@@ -156,7 +157,7 @@ class Problem:
         """
         self._check_data(data)
         values = self.loss.values(self.predict(measure, data.inputs), data.targets)
-        return float(data.weights @ values) / self.scale**2
+        return float(weighted_sum(data.weights, values)) / self.scale**2
 
     def accuracy(self, measure: Measure, data: Dataset) -> float:
         """Weighted fraction of points whose label is the most likely one.
@@ -168,7 +169,7 @@ class Problem:
         """
         self._check_data(data)
         labels = self.loss.classify(self.predict(measure, data.inputs))
-        return float(data.weights @ (labels == data.targets[:, 0]))
+        return float(weighted_sum(data.weights, labels == data.targets[:, 0]))
 
     def energy(self, measure: Measure) -> float:
         """Energy F(μ) = R(μ) + ∫ V dμ + τ ∫ log μ dμ.
@@ -323,7 +324,7 @@ class Problem:
     def risk_of_outputs(self, outputs: Float64Array) -> float:
         """Risk of a network with these outputs at the data."""
         values = self.loss.values(outputs, self.data.targets)
-        return float(self.data.weights @ values) / self.scale**2
+        return float(weighted_sum(self.data.weights, values)) / self.scale**2
 
     def covector(self, outputs: Float64Array) -> Float64Array:
         """u_j = α⁻¹ p_j ℓ'(f_j, y_j), so that Ψ(θ) = Σ_j ⟨u_j, Φ(x_j; θ)⟩ + V(θ); (n, k)."""

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
@@ -19,10 +20,11 @@ import numpy as np
 
 from meanfield.engines.ensemble import Ensemble, add_up, block_size, spread
 from meanfield.errors import FileError, InvalidInputError
+from meanfield.frames import FileSource
 from meanfield.launcher import launched_rank, rank_count
 from meanfield.typing import Array, Float64Array
 
-__all__ = ["Ranks", "check_command", "run_on_ranks", "shared_particles"]
+__all__ = ["Ranks", "check_command", "run_on_ranks", "shared_particles", "shared_run"]
 
 # Seconds within which all ranks meet the same error, if it is one that all meet.
 _PATIENCE = 5.0
@@ -173,6 +175,20 @@ def shared_particles(particles: int, points: int) -> AbstractContextManager[None
     if rank_count() == 1:
         return spread(Ensemble())
     return spread(Ranks(_world(), particles, points))
+
+
+def shared_run(path: str | Path) -> AbstractContextManager[None]:
+    """Inside, the run of a file that is to be resumed is shared, as by `shared_particles`.
+
+    Parameters
+    ----------
+    path : path
+    """
+    source = FileSource(Path(path))
+    header = source.header()
+    watched = [getattr(observer, "data", ()) for observer in source.observers().values()]
+    points = max(map(len, [getattr(header.problem, "data", ()), *watched]))
+    return shared_particles(len(header.support), points)
 
 
 def check_command(arguments: list[str]) -> None:

@@ -11,6 +11,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh, splu
 
 from meanfield.cells import Cells
 from meanfield.conjugates import curvature_roots
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
 from meanfield.gibbs import Gibbs
 from meanfield.grids import GridMeasure
@@ -47,6 +48,7 @@ class DecayRate:
     mode: Float64Array = field(repr=False)
 
 
+@single_threaded_blas()
 def decay_rate(problem: Problem, stationary: Gibbs) -> DecayRate:
     """Late-time rate of the noisy flow: the smallest eigenvalue above 0 of its linearisation.
 

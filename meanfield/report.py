@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import cleandoc
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from meanfield.audit import Audit
     from meanfield.trajectory import Trajectory
     from meanfield.warmup import Warmth
+    from meanfield.watching import Glance
 
 __all__ = [
     "audit_tables",
     "catalogue",
+    "follow",
     "output",
     "prose",
     "rows",
@@ -38,6 +41,8 @@ _UNLIMITED = 10_000
 _PROSE_WIDTH = 88
 # Below this, the reference of a scenario goes under its summary.
 _CATALOGUE_WIDTH = 150
+# Seconds between two lines about a run that goes on.
+_FOLLOWED_INTERVAL = 10.0
 
 
 def output() -> Console:
@@ -109,6 +114,37 @@ def run_summary(run: Trajectory, path: Path, seconds: float) -> list[tuple[str, 
         ("written to", str(path)),
         ("next", f"meanfield plot {path}  or  meanfield animate {path}"),
     ]
+
+
+def follow(console: Console, seen: Iterable[Glance]) -> Glance:
+    """Show how far a run is until it ends: a bar on a terminal, elsewhere plain lines.
+
+    Parameters
+    ----------
+    console : Console
+    seen : iterable of Glance
+        At least one, as `meanfield.watching.glances` gives them.
+
+    Returns
+    -------
+    Glance
+        The last one.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %  {task.description}"))
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task, printed, last = bar.add_task("", total=1.0), -_FOLLOWED_INTERVAL, None
+    with bar:
+        for last in seen:
+            bar.update(task, description=str(last), completed=last.time, total=last.end)
+            is_due = monotonic() - printed >= _FOLLOWED_INTERVAL or last.status != "running"
+            if is_due and not console.is_terminal:
+                printed = monotonic()
+                console.print(str(last), markup=False, soft_wrap=True)
+                console.file.flush()
+    assert last is not None
+    return last
 
 
 def audit_tables(console: Console, audit: Audit) -> None:

@@ -6,19 +6,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from meanfield.errors import DivergenceError, FileError, InvalidInputError
 
 if TYPE_CHECKING:
-    from meanfield.experiment import Experiment
+    from meanfield.recording import Recording
     from meanfield.trajectory import Trajectory
 
 __all__ = [
     "Stopped",
     "check_output",
-    "check_same_run",
     "data_file",
+    "frame_recording",
     "is_study",
     "open_run",
     "running",
@@ -52,6 +52,21 @@ def data_file(path: Path) -> Path:
     if path.suffix.lower() not in (".h5", ".hdf5"):
         raise InvalidInputError(f"{path} must end in .h5, so that it is known as an HDF5 file")
     return path
+
+
+def frame_recording(particles: int | None, dtype: str | None) -> Recording:
+    """What the frames of a run are to hold.
+
+    Raises
+    ------
+    InvalidInputError
+        If the number is below 1 or the precision unknown.
+    """
+    from meanfield.recording import Recording
+
+    if particles is not None and particles < 1:
+        raise InvalidInputError(f"--frame-particles must be >= 1, got {particles}")
+    return Recording(particles, dtype)  # type: ignore[arg-type]
 
 
 def check_output(path: Path, force: bool, kinds: tuple[str, ...] = ()) -> Path:
@@ -96,50 +111,6 @@ def check_output(path: Path, force: bool, kinds: tuple[str, ...] = ()) -> Path:
     if not os.access(folder, os.W_OK):
         raise FileError(f"the folder {folder} is not writable")
     return path
-
-
-def check_same_run(
-    path: Path, experiment: Experiment, solver: Any, seed: int, particles: int | None = None
-) -> None:
-    """Raise unless the file holds the run that is described.
-
-    Parameters
-    ----------
-    path : Path
-    experiment : Experiment
-    solver : Solver
-    seed : int
-    particles : int, optional
-        What the user wants in total, if the solver places cells or nodes: it may round.
-
-    Raises
-    ------
-    FileError
-        If the file is missing or unreadable.
-    InvalidInputError
-        If it holds another run; the message says what differs.
-    """
-    import numpy as np
-
-    found = open_run(path)
-    if hasattr(solver, "place"):
-        wanted = particles or found.particles
-        fits = 0.5 <= found.particles / wanted <= 2.0
-    else:
-        wanted, fits = experiment.particles, found.particles == experiment.particles
-    could_be = getattr(solver, "could_be", lambda other: other == solver)
-    differences = {
-        "another problem": found.problem != experiment.problem,
-        f"the solver {found.solver}, not {solver}": not could_be(found.solver),
-        f"the seed {found.seed}, not {seed}": found.seed != seed,
-        f"{found.particles} {found.unit}, not {wanted}": not fits,
-        "other times": not np.array_equal(found.times, experiment.save_at[: len(found)]),
-    }
-    for what, differs in differences.items():
-        if differs:
-            raise InvalidInputError(
-                f"{path} holds another run, which has {what}; --resume needs the same command"
-            )
 
 
 def open_run(path: Path) -> Trajectory:
@@ -198,5 +169,5 @@ def running(path: Path | None) -> Iterator[None]:
     except FileError as error:
         raise Stopped(str(error)) from None
     except DivergenceError as error:
-        kept = f"; {path} holds the frames before" if path else ""
+        kept = f"; {path} holds the frames before" if path is not None and path.exists() else ""
         raise Stopped(f"{error}{kept}") from None

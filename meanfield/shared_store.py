@@ -64,8 +64,10 @@ class SharedStore:
             support=replace(share, weights=weights),
             state={name: self._stand_in(value) for name, value in header.state.items()},
         )
-        self._ranks.first(lambda: self._store.create(whole))
-        self._open()
+        self._ranks.first(lambda: self._store.prepare(whole))
+        self._open(self.path.with_name(f"{self.path.name}.part"))
+        self.write_state(-1, header.state)
+        self._ranks.first(lambda: self._store.publish())
 
     @classmethod
     def reopen(cls, path: str | Path) -> tuple[SharedStore, Header, int, int, dict[str, Any]]:
@@ -95,7 +97,7 @@ class SharedStore:
             if state is None:
                 raise FileError(f"{path} holds no solver state to continue from; start it anew")
             found = [source.header(), source.committed, *state[1:]]
-        shared._open()
+        shared._open(shared.path)
         return (shared, *found)  # type: ignore[return-value]
 
     def write_frame(
@@ -131,10 +133,10 @@ class SharedStore:
         """Return the trajectory of the committed frames, once rank 0 has closed the file."""
         return self._ranks.first(lambda: None) or Trajectory(FileSource(self.path))
 
-    def _open(self) -> None:
+    def _open(self, path: Path) -> None:
         """Learn from rank 0 where arrays lie in the file."""
         self._places = self._ranks.first(lambda: _places(self._store.file))
-        self._descriptor = self._ranks.together(lambda: _descriptor(self.path))
+        self._descriptor = self._ranks.together(lambda: _descriptor(path))
 
     def _stand_in(self, value: Any) -> Any:
         """An array of the size for all particles, without memory."""

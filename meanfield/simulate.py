@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import time as clock
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from meanfield.checks import as_count, as_finite_array, as_number
-from meanfield.committing import commit_frame, recorded_names
+from meanfield.committing import all_observers, commit_frame, recorded_names
 from meanfield.engines.ensemble import current
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.extension import extend, later_times
+from meanfield.frames import FileSource
+from meanfield.guards import EnergyGuard
+from meanfield.layout import Header
 from meanfield.measures import Measure
 from meanfield.observers import Observer
 from meanfield.problems import AnyProblem
+from meanfield.provenance import warn_of_changes
+from meanfield.recorded import describe_observers
+from meanfield.recording import Recording
 from meanfield.shared_store import SharedStore
 from meanfield.solver import Solver, state_from_arrays, state_to_arrays
-from meanfield.storage import HDF5Store, Header, MemoryStore, Store
+from meanfield.storage import HDF5Store, MemoryStore, Store
 from meanfield.supports import Support, support_of
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
@@ -33,6 +41,8 @@ __all__ = ["resume", "simulate"]
 _STATE_INTERVAL = 10.0
 # Times that writing took between two states: it costs a run a few per cent at most.
 _STATE_PAUSE = 20.0
+# Relative difference of a risk to its value elsewhere that rounding explains.
+_SAME_RISK = 1e-6
 
 
 def simulate(
@@ -47,6 +57,7 @@ def simulate(
     observers: Sequence[Observer] = (),
     progress: bool = False,
     force: bool = False,
+    recording: Recording | None = None,
 ) -> Trajectory:
     """Let a measure evolve and record it at given times.
 
@@ -73,6 +84,8 @@ def simulate(
         Show a progress bar on standard error.
     force : bool
         Overwrite an existing file.
+    recording : Recording, optional
+        What of the particles the frames hold; all of it by default.
 
     Returns
     -------
@@ -107,7 +120,8 @@ def simulate(
     _check_ranks(solver, store)
     sink: Store = MemoryStore() if store is None else _file_store()(store, force=force)
     with single_threaded_blas(), _overflow_reported():
-        state, support = _started(solver, problem, measure, seed)
+        state, first = solver.advance(problem, solver.start(problem, measure, seed), 0.0)
+        support = _support(solver, first, recording or Recording(), seed)
         sink.create(
             Header(
                 problem=problem,
@@ -117,6 +131,7 @@ def simulate(
                 support=support,
                 observables=names,
                 state=state_to_arrays(state),
+                recorded=describe_observers(observers),
             )
         )
         run = _Run(problem, solver, times, sink, tuple(observers), support, state)
@@ -124,16 +139,29 @@ def simulate(
 
 
 def resume(
-    path: str | Path, *, observers: Sequence[Observer] = (), progress: bool = False
+    path: str | Path,
+    *,
+    t_end: float | None = None,
+    save_at: Any = None,
+    observers: Sequence[Observer] = (),
+    progress: bool = False,
 ) -> Trajectory:
-    """Continue an unfinished run from its file, to the same bits as if never stopped.
+    """Continue a run from its file, to the same bits as if it had never stopped.
 
     Parameters
     ----------
     path : path
-        File of a run that was interrupted, killed, or failed.
+        File of a run that was interrupted, killed, or failed; or that is to go on to a
+        later end than it was made for.
+    t_end : float, optional
+        Later time at which the run ends. The file gets longer: until a copy of it with room
+        for the further frames is complete, it stays what it is.
+    save_at : array, optional
+        Times of the further frames, after the last one of the file; by default they have
+        the distance of its last two.
     observers : sequence of Observer
-        The same named observers as in the first run.
+        Further observers. Of the named ones of the first run those of this package are
+        rebuilt from the file; others have to be given again.
     progress : bool
         Show a progress bar on standard error.
 
@@ -145,27 +173,72 @@ def resume(
     Raises
     ------
     FileError
-        If the file cannot be read, or holds no state to continue from.
+        If the file cannot be read, or holds no state to continue from, or another process
+        writes to it.
     InvalidInputError
-        If observers differ from those of the first run.
+        If the observers of the first run are lacking, times do not fit, or the state in the
+        file has another risk than was recorded: its activation is another function here.
+
+    Warns
+    -----
+    UserWarning
+        If other versions of packages, or another processor, may change the last bits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import meanfield as mf
+    >>> from meanfield.solvers import ParticleFlow
+    >>> problem = mf.Problem(mf.Neuron(1, outer="fixed", bias=False), mf.Dataset([[1.0]], [0.5]))
+    >>> start = mf.ParticleMeasure.gaussian(10, 1, seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "run.h5")
+    ...     run = mf.simulate(problem, start, ParticleFlow(), t_end=1.0, store=path)
+    ...     len(mf.resume(path, t_end=3.0))
+    301
     """
-    trajectory = Trajectory.open(path)
-    if trajectory.status == "complete":
-        return trajectory
-    sink, header, _, index, arrays = _file_store().reopen(path)
+    source = FileSource(Path(path))
+    header = source.header()
+    later = later_times(header.times, t_end, save_at)
+    if source.status == "complete" and not len(later):
+        return Trajectory.open(path)
+    observers = all_observers(source, header.observables, observers)
     _check_ranks(header.solver, path)
-    if recorded_names(observers) != header.observables:
-        sink.close()
-        raise InvalidInputError(
-            f"the run records {', '.join(header.observables) or 'no observables'}, but the "
-            f"observers given record {', '.join(recorded_names(observers)) or 'none'}"
-        )
+    warn_of_changes(path, source.last_versions)
+    if len(later):
+        current().first(lambda: extend(path, later))
+    risk = FileSource(Path(path)).scalars()["risk"]
+    sink, header, _, index, arrays = _file_store().reopen(path)
     state = state_from_arrays(header.solver.state_type, arrays)
     run = _Run(
         header.problem, header.solver, header.times, sink, tuple(observers), header.support, state
     )
     with single_threaded_blas(), _overflow_reported():
+        run = _checked(run, index, float(risk[index]) if index >= 0 else 0.0)
         return _record(run, first=index + 1, progress=progress)
+
+
+def _checked(run: _Run, index: int, recorded: float) -> _Run:
+    """The run, if its state after frame `index` has the risk that was recorded there."""
+    if index < 0:
+        return run
+    state, measure = run.solver.advance(run.problem, run.state, float(run.times[index]))
+    risk = run.problem.risk(measure)
+    if not abs(risk - recorded) <= _SAME_RISK * abs(recorded):
+        reason = (
+            f"frame {index} was recorded with risk {recorded:.9g} and has risk {risk:.9g} here: "
+            "its activation, or another function of one's own, is not the same"
+        )
+        run.sink.finish("interrupted", reason)
+        run.sink.close()
+        raise InvalidInputError(f"the run cannot go on: {reason}")
+    if risk != recorded:
+        warnings.warn(
+            f"the risk of frame {index} has other last bits here than where it was recorded; "
+            "those of the further frames will differ, too",
+            stacklevel=3,
+        )
+    return replace(run, state=state)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,19 +252,16 @@ class _Run:
     state: Any
 
 
-def _started(
-    solver: Solver[Any], problem: AnyProblem, measure: Measure, seed: int
-) -> tuple[Any, Support]:
-    """State at time 0, and what the measures that the solver makes live on."""
-    state, first = solver.advance(problem, solver.start(problem, measure, seed), 0.0)
+def _support(solver: Solver[Any], first: Measure, recording: Recording, seed: int) -> Support:
+    """What the frames of a run from this measure hold."""
     changes_masses = getattr(solver, "changes_masses", False)
-    return state, support_of(first, changes_masses=changes_masses)
+    return recording.of(support_of(first, changes_masses=changes_masses), first.weights, seed)
 
 
 def _record(run: _Run, first: int, progress: bool) -> Trajectory:
     """Make the frames from number `first` on; the state belongs to frame first - 1."""
-    observers = run.observers
     with _closing(run.sink), ExitStack() as stack:
+        observers: tuple[Observer, ...] = (*run.observers, EnergyGuard(run.solver, run.problem))
         if progress:
             from meanfield.progress import Progress
 
@@ -201,7 +271,9 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
             for index in range(first, len(run.times)):
                 time = float(run.times[index])
                 state, measure = run.solver.advance(run.problem, state, time)
-                commit_frame(run.sink, run.support, observers, run.problem, index, time, measure)
+                commit_frame(
+                    run.sink, run.support, observers, run.problem, index, time, measure, run.solver
+                )
                 begun = clock.monotonic()
                 if current().decide(index == 0 or begun > due):
                     run.sink.write_state(index, state_to_arrays(state))
@@ -212,6 +284,9 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
             raise
         except KeyboardInterrupt:
             run.sink.finish("interrupted", f"stopped by the user after frame {index - 1}")
+            raise
+        except Exception as error:
+            run.sink.finish("failed", f"{type(error).__name__}: {error}")
             raise
         run.sink.write_state(index, state_to_arrays(state))
         run.sink.finish("complete")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from meanfield.checks import as_count
 from meanfield.errors import InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.typing import Float64Array
@@ -22,6 +23,7 @@ def random_directions(dim: int, count: int, seed: int = 0) -> Float64Array:
     >>> random_directions(3, 50).shape, random_directions(1, 50)
     ((50, 3), array([[1.]]))
     """
+    as_count("seed", seed, least=0)
     if dim == 1:
         return np.ones((1, 1))
     normals = np.random.default_rng(seed).standard_normal((count, dim))

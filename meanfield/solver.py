@@ -62,6 +62,10 @@ class Solver(Protocol[State]):
         ``carry(field, measure, seed, times)`` gives the measures at the times whose
         particles start as those of a network and make the same steps, with the same noise,
         in a `MeanField`: what couples the network to its limit.
+    energy_rise : method, optional
+        ``energy_rise(problem)`` is by how much, relative to 1 + |F|, the energy may rise
+        from frame to frame through errors of the method, which otherwise lowers it: a run
+        in which it rises more has failed. Without it nothing is promised.
     observers : method, optional
         ``observers(problem, law, measure, seed)`` gives the observers that estimate the error
         of a run from that initial measure, or its distance from the optimum.

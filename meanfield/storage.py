@@ -17,16 +17,19 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from meanfield.direct_file import DirectFile, put_in_place, uninterrupted
 from meanfield.errors import FileError
 from meanfield.layout import (
     Checksums,
     Header,
     checksum,
-    extent,
     lay_out,
     read_state,
-    reserve,
+    seal,
+    set_status,
+    set_text,
 )
+from meanfield.provenance import append_session
 from meanfield.typing import Array
 
 __all__ = ["HDF5Store", "Header", "MemoryStore", "Store", "write_failure"]
@@ -122,30 +125,45 @@ class HDF5Store:
     Parameters
     ----------
     path : path
-        File to make; it appears, complete in size, when the run starts.
+        File to make; it appears, complete in size and with a state to start from, when
+        the run starts.
     force : bool
         Replace an existing file.
 
     Raises
     ------
     FileError
-        If the file exists, the folder does not, or space or permission is lacking.
+        If the file exists, the folder does not, or space or permission is lacking; later,
+        if the file gives out, is removed or replaced, or another process writes to it.
     """
 
     def __init__(self, path: str | Path, force: bool = False) -> None:
         self.path = Path(path)
         if self.path.exists() and not force:
-            raise FileError(f"{self.path} exists already; use --force (force=True) to overwrite it")
+            raise FileError(_exists(self.path))
         if not self.path.absolute().parent.is_dir():
             raise FileError(f"there is no folder {self.path.absolute().parent} to write to")
         if self.path.is_dir():
             raise FileError(f"{self.path} is a folder, not a file")
         self.file: Any = None
+        self._bytes: Any = None
+        self._force = force
         self._synced = monotonic()
         self._sequence = 0
 
+    @property
+    def part(self) -> Path:
+        """Where the file is while it is laid out."""
+        return self.path.with_name(self.path.name + ".part")
+
     def create(self, header: Header) -> None:
-        """Lay out the file at its final size and reserve its space on disk."""
+        """Lay out the file at its final size, reserve its space, and put it in its place."""
+        self.prepare(header)
+        self.write_state(-1, header.state)
+        self.publish()
+
+    def prepare(self, header: Header) -> None:
+        """Lay out the file, and reserve its space, beside its place."""
         import h5py
 
         self.header = header
@@ -155,18 +173,30 @@ class HDF5Store:
                 f"cannot write {self.path}: it needs {needed / 1e9:.3g} GB and {free / 1e9:.3g} GB "
                 "are free; save fewer frames"
             )
-        part = self.path.with_name(self.path.name + ".part")
         try:
-            with h5py.File(part, "w") as file:
+            self._bytes = DirectFile(self.part, make=True)
+            self._bytes.truncate(0)
+            with uninterrupted(), h5py.File(self._bytes, "w") as file:
                 lay_out(file, header)
-                offsets = [
-                    extent(file[name]) for name in (*header.support.variables, *header.scalars)
-                ]
-            reserve(part, max(offsets))
-            os.replace(part, self.path)
-            self.file = h5py.File(self.path, "r+")
+            self._bytes.check()
+            self._bytes.reserve()
+            self._bytes.sync()
+        except FileError:
+            raise  # the part is another's
         except OSError as error:
-            part.unlink(missing_ok=True)
+            self._give_up()
+            raise FileError(f"cannot write {self.path}: {_reason(error)}") from None
+        self.file = h5py.File(self._bytes, "r+")
+
+    def publish(self) -> None:
+        """Put the file that is laid out in its place, unless another one is there now."""
+        try:
+            put_in_place(self.part, self.path, self._force)
+        except FileExistsError:
+            self._give_up()
+            raise FileError(_exists(self.path)) from None
+        except OSError as error:
+            self._give_up()
             raise FileError(f"cannot write {self.path}: {_reason(error)}") from None
 
     @classmethod
@@ -188,7 +218,7 @@ class HDF5Store:
         -------
         store, header, committed, index, arrays
             The store; what the run is; how many frames are committed; the frame after
-            which the stored solver state belongs; that state.
+            which the stored solver state belongs, -1 for that of the start; that state.
 
         Raises
         ------
@@ -199,21 +229,25 @@ class HDF5Store:
 
         from meanfield.frames import FileSource
 
-        source = FileSource(Path(path))
-        header, committed = source.header(), source.committed
         store = cls(path, force=True)
-        store.header = header
+        FileSource(Path(path))  # refuses what is not to be touched
         try:
-            store.file = h5py.File(path, "r+")
+            store._bytes = DirectFile(Path(path))
+            # Another process may have gone on with the run until it was locked.
+            source = FileSource(Path(path))
+            store.header, committed = source.header(), source.committed
+            store.file = h5py.File(store._bytes, "r+")
+            state = read_state(store.file, committed, share, join)
         except OSError as error:
+            store.close()
             raise FileError(f"cannot continue {path}: {_reason(error)}") from None
-        state = read_state(store.file, committed, share, join)
         if state is None:
             store.close()
             raise FileError(f"{path} holds no solver state to continue from; start it anew")
         store._sequence, index, arrays = state
-        store.file.attrs["status"], store.file.attrs["reason"] = "running", ""
-        return store, header, committed, index, arrays
+        store.finish("running")
+        store.record_session(append_session(source.sessions, index + 1))
+        return store, store.header, committed, index, arrays
 
     def write_frame(
         self, index: int, time: float, values: Mapping[str, Array], scalars: Mapping[str, float]
@@ -229,14 +263,13 @@ class HDF5Store:
 
     def commit(self, index: int, time: float, scalars: Mapping[str, float]) -> None:
         """Write the numbers of a frame whose values are there; its time, last, commits it."""
-        file = self.file
 
         def write() -> None:
             for name, value in scalars.items():
-                file[name][index] = value
-            file.flush()
-            file["time"][index] = time
-            file.flush()
+                self.file[name][index] = value
+            self._flush()
+            self.file["time"][index] = time
+            self._flush()
             if monotonic() - self._synced > _SYNC_INTERVAL:
                 self._sync()
 
@@ -253,8 +286,8 @@ class HDF5Store:
         name = f"state/{self._sequence % 2}"
 
         def write() -> None:
-            self.file[name].attrs["sequence"] = 0
-            self.file.flush()
+            seal(self.file[name], sequence=0)
+            self._flush()
 
         self._guarded(write)
         return name
@@ -266,10 +299,11 @@ class HDF5Store:
             slot = self.file[f"state/{self._sequence % 2}"]
             for name, value in arrays.items():
                 slot[name][...] = value
-            slot.attrs["frame"], slot.attrs["checksum"] = index, sealed
-            self.file.flush()
-            slot.attrs["sequence"] = self._sequence
-            self.file.flush()
+            seal(slot, frame=index, checksum=sealed)
+            self._flush()
+            self._sync()  # the state and the frames before it, before the state counts
+            seal(slot, sequence=self._sequence)
+            self._flush()
             self._sync()
 
         self._guarded(write)
@@ -280,17 +314,25 @@ class HDF5Store:
             return
 
         def write() -> None:
-            self.file.attrs["status"], self.file.attrs["reason"] = status, reason
-            self.file.flush()
+            set_status(self.file, status, reason)
+            self._flush()
             self._sync()
 
         self._guarded(write)
 
+    def record_session(self, sessions: str) -> None:
+        """Record in which sessions the run was made."""
+        if "sessions" in self.file.attrs:
+            self._guarded(lambda: set_text(self.file, "sessions", sessions))
+
     def close(self) -> None:
         """Close the file."""
         if self.file is not None:
-            self.file.close()
+            with uninterrupted():
+                self.file.close()
             self.file = None
+        if self._bytes is not None:
+            self._bytes.close()
 
     def trajectory(self) -> Any:
         """Return the trajectory of the committed frames, read from the file."""
@@ -299,22 +341,44 @@ class HDF5Store:
 
         return Trajectory(FileSource(self.path))
 
+    def _flush(self) -> None:
+        """Hand all that was written to the operating system."""
+        self.file.flush()
+        self._bytes.check()
+
     def _sync(self) -> None:
-        os.fsync(self.file.id.get_vfd_handle())
+        """Push the file to the disk, and see that it still is where it is looked for."""
+        self._bytes.sync()
         self._synced = monotonic()
+        if self._bytes.is_removed:
+            raise FileError(
+                f"{self.path} was removed or replaced while the run was writing to it: its "
+                "frames are lost; start it anew"
+            )
+        if not any(self._bytes.is_at(place) for place in (self.path, self.part)):
+            raise FileError(
+                f"{self.path} was moved or replaced while the run was writing to it; the frames "
+                "committed so far are where it was moved to, and the run can be resumed there"
+            )
 
-    def _guarded(self, write: Any) -> None:
+    def _guarded(self, write: Callable[[], None]) -> None:
+        """Write, or record that the run has failed and let go of the file."""
         try:
-            write()
+            with uninterrupted():
+                write()
+                self._bytes.check()
         except OSError as error:
-            # Closing a file that cannot be flushed crashes the HDF5 library: let go of it.
-            lost, self.file = self.file, None
-            _abandoned.append(lost)
-            raise write_failure(self.path, error) from None
+            failure = error if isinstance(error, FileError) else write_failure(self.path, error)
+            self._bytes.failure = None  # the texts have their place, even on a full disk
+            with uninterrupted():
+                set_status(self.file, "failed", str(failure))
+            self.close()
+            raise failure from None
 
-
-# Files that failed to write; held so that nothing tries to close them.
-_abandoned: list[Any] = []
+    def _give_up(self) -> None:
+        """Leave nothing of a file that could not be made."""
+        self.close()
+        self.part.unlink(missing_ok=True)
 
 
 def write_failure(path: Path, error: OSError) -> FileError:
@@ -325,8 +389,12 @@ def write_failure(path: Path, error: OSError) -> FileError:
     )
 
 
+def _exists(path: Path) -> str:
+    return f"{path} exists already; use --force (force=True) to overwrite it"
+
+
 def _reason(error: OSError) -> str:
+    if isinstance(error, FileError):
+        return str(error)
     text = os.strerror(error.errno) if error.errno else str(error)
-    if "lock" in str(error):
-        return "another process has it open for writing"
     return text[:1].lower() + text[1:]

@@ -41,7 +41,7 @@ class Axis:
 
     name: str
     size: int
-    values: Sequence[str] | Float64Array | None = None
+    values: Sequence[str] | Array | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class Support(Protocol):
         ...
 
     @property
-    def attributes(self) -> Mapping[str, Array]:
-        """Small arrays beside the axes."""
+    def attributes(self) -> Mapping[str, Any]:
+        """Small arrays, numbers and texts beside the axes."""
         ...
 
     def axes(self, names: Sequence[str]) -> tuple[Axis, ...]:
@@ -163,7 +163,7 @@ class ParticleSupport:
         return {} if self._uniform else {"weight": self.weights}
 
     @property
-    def attributes(self) -> Mapping[str, Array]:
+    def attributes(self) -> Mapping[str, Any]:
         """None."""
         return {}
 
@@ -238,7 +238,7 @@ class ReweightedSupport:
         return {}
 
     @property
-    def attributes(self) -> Mapping[str, Array]:
+    def attributes(self) -> Mapping[str, Any]:
         """None."""
         return {}
 
@@ -305,7 +305,7 @@ class GridSupport:
         return {}
 
     @property
-    def attributes(self) -> Mapping[str, Array]:
+    def attributes(self) -> Mapping[str, Any]:
         """Corners of the box."""
         return {"lower": self.lower, "upper": self.upper}
 

@@ -149,6 +149,15 @@ class Trajectory:
         return self._source.reason
 
     @property
+    def is_being_written(self) -> bool:
+        """Whether the run goes on now, as far as its file tells."""
+        if self.status != "running" or self.path is None:
+            return False
+        from meanfield.watching import is_being_written
+
+        return is_being_written(self.path) is not False
+
+    @property
     def path(self) -> Path | None:
         """The file, if there is one."""
         return self._source.path
@@ -187,8 +196,11 @@ class Trajectory:
         of = len(header.times)
         reached = self.times[-1] if len(self) else 0.0
         kind, support = header.support.describe(neuron.parameter_names)
+        status = self.status + (f": {self.reason}" if self.reason else "")
+        if status == "running" and self.path and not self.is_being_written:
+            status = "stopped without finishing: no process writes to it"
         rows = [
-            ("status", self.status + (f": {self.reason}" if self.reason else "")),
+            ("status", status),
             ("neuron", f"{neuron.activation.name}, {_count(neuron.inputs, 'input')}, "
              f"{_count(neuron.outputs, 'output')}, {_count(neuron.dim, 'parameter')}"),
             ("problem", f"{self.problem.setting}, ridge {self.problem.ridge.outer:g} (outer) "

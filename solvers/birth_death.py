@@ -102,10 +102,14 @@ class BirthDeath:
         mine = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return all(value in (None, getattr(other, name)) for name, value in mine.items())
 
-    def flow(self, problem: AnyProblem) -> ParticleFlow:
+    def energy_rise(self, problem: AnyProblem) -> float:
+        """Relative rise of the energy between frames that errors of steps explain."""
+        return self.flow(problem).energy_rise(problem)
+
+    def flow(self, problem: AnyProblem, dtype: Any = np.float64) -> ParticleFlow:
         """How particles, with their logarithms, are moved."""
         flow = ParticleFlow(self.method, self.rtol, self.atol, self.step)
-        return ParticleFlow(self.method, *flow.tolerances(problem), self.step)
+        return ParticleFlow(self.method, *flow.tolerances(problem, dtype), self.step)
 
     def start(self, problem: AnyProblem, measure: Measure, seed: int) -> FlowState:
         """State at time 0; the seed is not used, as nothing is random.

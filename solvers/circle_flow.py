@@ -130,9 +130,11 @@ class CircleFlow:
         while True:
             rate, fastest = self._rate(problem, state.sums)
             longest = _SHARE / fastest if fastest > 0.0 else np.inf
-            if not np.isfinite(rate).all():
+            if not np.isfinite(rate).all() or state.time + longest == state.time:
                 raise DivergenceError(
-                    f"the flow left the finite numbers at t = {state.time:.6g}", state.time
+                    f"the flow left the finite numbers at t = {state.time:.6g}; the solution grows "
+                    "beyond all numbers: end the run earlier, add a ridge, or scale the data down",
+                    state.time,
                 )
             if not state.time + longest <= t:
                 rest = max(t - state.time, 0.0)
@@ -167,7 +169,8 @@ class CircleFlow:
         lengths = np.sqrt(sums.size * sums)
         outer = (_SIGNS * lengths).ravel()
         inner = np.vstack([row[:, None] * self._units for row in lengths])
-        return ParticleMeasure(np.column_stack([outer, inner]))
+        positions: Any = np.column_stack([outer, inner])
+        return ParticleMeasure.trusted(positions, np.full(len(positions), 1.0 / len(positions)))
 
     @property
     def _width(self) -> float:

@@ -225,7 +225,7 @@ def _lifted(state: ConicState) -> ParticleMeasure:
     positions = np.empty((len(outer), state.vectors.shape[1] + 1), state.vectors.dtype)
     positions[:, 0] = outer
     positions[:, 1:] = factors[:, None] * state.vectors
-    return ParticleMeasure(positions, state.masses)
+    return ParticleMeasure.trusted(positions, state.masses)
 
 
 def require_homogeneous(problem: AnyProblem, name: str) -> None:

@@ -126,6 +126,7 @@ class GridSteps:
         if self._found is None or self._found[0] is not state:
             ahead = state
             while ahead.steps == state.steps:
+                _check_step(ahead.next_step, ahead)
                 ahead = self._attempt(ahead, ahead.next_step)
             self._found = (state, ahead)
         return self._found[1]
@@ -176,10 +177,10 @@ class GridSteps:
 
 
 def _check_step(step: float, state: GridState) -> None:
-    if step < 1e-14 * max(state.time, 1e-3):
+    if not step >= 1e-14 * max(state.time, 1e-3):
         raise DivergenceError(
-            f"the step size fell below {step:.1e} at t = {state.time:.6g}, because the energy "
-            f"would rise from {state.energy:.6g} or outputs are not finite; try another scheme "
-            "or more cells",
+            f"the step size fell to {step:.1e} at t = {state.time:.6g}: the flow is too fast "
+            f"there, its energy would rise from {state.energy:.6g}, or outputs are not finite; "
+            "try another scheme or more cells, or scale the data down",
             state.time,
         )

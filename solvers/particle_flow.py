@@ -24,6 +24,10 @@ __all__ = ["FlowState", "ParticleFlow"]
 # Relative tolerances where the velocity is continuous in θ and where it jumps; absolute ones
 # are smaller by this factor.
 _SMOOTH, _KINKED, _ABSOLUTE = 1e-6, 1e-3, 1e-2
+# In float32: rounding of the sums that are outputs near 0 must not look like an error.
+_SINGLE = 1e-4
+# Errors of steps between two frames add up to less than this many tolerances.
+_MANY_STEPS = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +76,8 @@ class ParticleFlow:
         Adaptive Dormand–Prince 5(4), or a method of fixed step of order 1, 2, 4.
     rtol, atol : float, optional
         Tolerances of the adaptive method for one step, relative and absolute. By default
-        1e-6, or 1e-3 for activations with kinks on finitely many data, and a hundredth of
-        the relative one. Runs record what they used.
+        1e-6, or 1e-4 for particles of float32, or 1e-3 for activations with kinks on finitely
+        many data, and a hundredth of the relative one. Runs record what they used.
     step : float, optional
         Step of the fixed-step methods in mean-field time; they require it.
 
@@ -130,8 +134,8 @@ class ParticleFlow:
         """Coefficients of the method."""
         return tableaus[self.method]
 
-    def tolerances(self, problem: AnyProblem) -> tuple[float, float]:
-        """Relative and absolute tolerance of a step on this problem.
+    def tolerances(self, problem: AnyProblem, dtype: Any = np.float64) -> tuple[float, float]:
+        """Relative and absolute tolerance of a step on this problem, for particles of a dtype.
 
         Examples
         --------
@@ -143,14 +147,19 @@ class ParticleFlow:
         (0.001, 1e-05)
         """
         jumps = problem.neuron.activation.kinks and not isinstance(problem, PopulationProblem)
-        rtol = self.rtol or (_KINKED if jumps else _SMOOTH)
+        rough = _SINGLE if np.dtype(dtype) == np.float32 else _SMOOTH
+        rtol = self.rtol or (_KINKED if jumps else rough)
         return rtol, self.atol or _ABSOLUTE * rtol
+
+    def energy_rise(self, problem: AnyProblem) -> float:
+        """Relative rise of the energy between frames that errors of adaptive steps explain."""
+        return np.inf if self.tableau.error is None else _MANY_STEPS * self.tolerances(problem)[0]
 
     def resolved(self, problem: AnyProblem, measure: Measure) -> ParticleFlow:
         """The same with the tolerances that the adaptive method takes on this problem."""
         if self.tableau.error is None:
             return self
-        rtol, atol = self.tolerances(problem)
+        rtol, atol = self.tolerances(problem, measure.positions.dtype)
         return replace(self, rtol=rtol, atol=atol)
 
     def could_be(self, other: Any) -> bool:
@@ -169,7 +178,7 @@ class ParticleFlow:
         first = self.step
         if first is None:
             problem.velocity_at(positions, measure.weights, out=stages[-1])
-            first = _first_step(positions, stages[-1], *self.tolerances(problem))
+            first = _first_step(positions, stages[-1], *self.tolerances(problem, positions.dtype))
         return FlowState(
             masses=measure.weights,
             time=0.0,
@@ -214,8 +223,8 @@ class ParticleFlow:
             error = self._error(problem, state, h, positions, outputs)
             following = h * _growth(error, state.last_error, tableau.order)
         evaluations = state.evaluations + tableau.stages - adaptive
+        _check_step(following, state.time)
         if not error <= 1.0:
-            _check_step(following, state.time)
             state.stages[-1] = state.stages[0]
             return replace(
                 state,
@@ -270,7 +279,7 @@ class ParticleFlow:
         assert self.tableau.error is not None
         spare = state.stages[self.tableau.spare]
         other = combine(positions, -h, self.tableau.error, state.stages, spare)
-        rtol, atol = self.tolerances(problem)
+        rtol, atol = self.tolerances(problem, positions.dtype)
         of_particles = scaled_error(state.positions, positions, other, atol, rtol)
         if not np.isfinite(of_particles):
             return np.inf
@@ -317,9 +326,10 @@ def _first_step(positions: FloatArray, velocity: FloatArray, rtol: float, atol: 
 
 
 def _check_step(step: float, time: float) -> None:
-    if step < 1e-14 * max(time, 1e-3):
+    if not step >= 1e-14 * max(time, 1e-3):
         raise DivergenceError(
-            f"the step size fell below {step:.1e} at t = {time:.6g}: the solution blows up or "
-            "jumps there; try looser tolerances, or heun with a fixed step",
+            f"the step size fell to {step:.1e} at t = {time:.6g}: the solution blows up or "
+            "jumps there; try looser tolerances, heun with a fixed step, or smaller parameters "
+            "at the start",
             time,
         )

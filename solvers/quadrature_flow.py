@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
 from meanfield.quadrature import QuadratureNodes, coarser, quadrature
 from meanfield.rules import rules
-from meanfield.solver import settings_to_dict
+from meanfield.solver import settings_to_dict, solver_from_dict
 from meanfield.solvers.adaptive_panels import adapted_panels
 from meanfield.solvers.particle_flow import FlowState, ParticleFlow
 from meanfield.solvers.rule_choice import choose_rule, default_nodes, is_smooth
@@ -168,6 +169,10 @@ class QuadratureFlow:
         """The estimate of the error of a run from a measure that `place` gave."""
         return (QuadratureError(coarser(law, measure, seed), self.flow(problem)),)
 
+    def energy_rise(self, problem: AnyProblem) -> float:
+        """Relative rise of the energy between frames that errors of steps explain."""
+        return self.flow(problem).energy_rise(problem)
+
     def flow(self, problem: AnyProblem) -> ParticleFlow:
         """How the nodes of a problem are moved."""
         rtol = self.rtol or (_SMOOTH if is_smooth(problem) else _KINKED)
@@ -236,6 +241,20 @@ class QuadratureError:
         self._state, moved = self._flow.advance(frame.problem, self._state, frame.time)
         difference = frame.problem.outputs(frame.measure) - frame.problem.outputs(moved)
         return float(np.abs(difference).max())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Description from which `from_dict` rebuilds the observer."""
+        coarse = {"positions": self._measure.positions, "weights": self._measure.weights}
+        return {"kind": "quadrature-error", "flow": self._flow.to_dict(), "measure": coarse}
+
+    @classmethod
+    def from_dict(cls, described: Mapping[str, Any]) -> QuadratureError:
+        """Observer from the dictionary that `to_dict` makes."""
+        coarse = described["measure"]
+        return cls(
+            ParticleMeasure(coarse["positions"], coarse["weights"]),
+            solver_from_dict(described["flow"]),
+        )
 
 
 def _require_noiseless(problem: AnyProblem) -> None:

@@ -159,12 +159,20 @@ def test_the_ridge_holds_neurons_that_grow_after_scaling_the_dual_point():
 
 
 def test_a_measure_that_is_far_from_optimal_is_told_within_one_per_cent():
-    problem = NOISELESS["fixed tanh"]().problem
-    other = mf.ParticleMeasure([[1.0, -1.0], [0.5, 2.0]])
+    solved = NOISELESS["fixed tanh"]()
+    problem = solved.problem
+    other = mf.ParticleMeasure(solved.best.positions + 0.2, solved.best.weights)
     covector = problem.covector(problem.outputs(other))
     exact = other.weights @ problem.potential(other, other.positions)
     exact -= problem.potential_at(minimiser(problem, covector)[None], covector)[0]
+    assert exact < problem.energy(other)  # else the certificate that needs no potential is less
     assert exact * (1.0 - 1e-9) <= problem.optimality_gap(other) <= 1.01 * exact + 1e-9
+
+
+def test_the_gap_is_at_most_the_energy_of_a_loss_that_may_vanish():
+    problem = NOISELESS["fixed tanh"]().problem
+    far = mf.ParticleMeasure([[9.0, -7.0], [5.0, 8.0]])
+    assert problem.optimality_gap(far) <= problem.energy(far)
 
 
 @pytest.mark.parametrize("loss", [huber(0.5), "logistic"])

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+import meanfield as mf
 from meanfield.cli import run
 from meanfield.compare import compare
 from meanfield.distributions import Teacher
@@ -165,9 +166,9 @@ def test_the_command_line_runs_a_grid_and_says_what_it_is(with_rest, tmp_path, m
     assert run([*command, "--particles", "16", "--resume"]) == 0
     assert run([*command, "--resume"]) == 0
     assert run([*command, "--particles", "64", "--resume"]) == 2
-    assert "which has 16 cells, not 64" in capsys.readouterr().err
+    assert "it has 16 cells, not 64" in capsys.readouterr().err
     assert run([*command[:2], "--solver", "langevin", "--quiet", "--resume"]) == 2
-    assert "which has the solver Rest()" in capsys.readouterr().err
+    assert "the solver is Rest()" in capsys.readouterr().err
     assert run(["plot", "line.h5", "--quiet"]) == 0
     assert (tmp_path / "line.png").stat().st_size > 10_000
 
@@ -184,7 +185,7 @@ def test_an_interrupted_quadrature_run_goes_on_with_its_error_estimate(tmp_path)
     assert 0.0 < whole.observables["quadrature_error"][-1] < 1e-9
     with pytest.raises(KeyboardInterrupt):
         described.run(path, solver="quadrature", observers=[stop])
-    done = described.resume(path, solver="quadrature")
+    done = mf.resume(path)
     assert done.status == "complete"
     assert list(done.measures) == list(whole.measures)
     for name, values in whole.observables.items():

@@ -58,7 +58,7 @@ def contents(path):
 
     with h5py.File(path) as file:
         file.visititems(add)
-        assert file.attrs["status"] == "complete"
+        assert file.attrs["status"] == b"complete"
         checksums = [file[f"state/{slot}"].attrs["checksum"] for slot in "01"]
     return {**found, "checksums": checksums}
 

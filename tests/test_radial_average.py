@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 
-from meanfield.activations import activation_from_dict, linear_spline, radial_average
+from meanfield.activations import (
     activation_from_dict,
     activations,
     clipped_linear,

@@ -94,6 +94,15 @@ def test_xarray_opens_the_file_with_names(tmp_path):
     assert np.array_equal(built.position.values[2], positions(2))
 
 
+def test_a_file_that_xarray_has_open_is_read_beside_it(tmp_path):
+    store = written(HDF5Store(tmp_path / "run.h5"), header(), 4)
+    store.close()
+    with xarray.open_dataset(tmp_path / "run.h5", engine="h5netcdf"):
+        assert np.array_equal(
+            Trajectory.open(tmp_path / "run.h5").measures[1].positions, positions(1)
+        )
+
+
 def test_only_committed_frames_are_presented(tmp_path):
     store = written(HDF5Store(tmp_path / "run.h5"), header(), 2)
     store.close()
@@ -129,6 +138,9 @@ def test_older_state_serves_if_the_newest_is_damaged(tmp_path):
 
 def test_run_without_a_state_cannot_be_continued(tmp_path):
     written(HDF5Store(tmp_path / "run.h5"), header(), 2).close()
+    with h5py.File(tmp_path / "run.h5", "r+") as file:
+        for slot in file["state"].values():
+            slot.attrs["sequence"] = 0
     with pytest.raises(FileError, match="no solver state to continue from"):
         HDF5Store.reopen(tmp_path / "run.h5")
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from meanfield.checks import as_number
 from meanfield.errors import InvalidInputError
 from meanfield.measures import Measure, require_measure
+from meanfield.sums import weighted_sum
 from meanfield.typing import Float64Array
 
-__all__ = ["Atoms", "atoms_of", "check_pair", "check_power", "mean_square_distance", "weighted_sum"]
+__all__ = ["Atoms", "atoms_of", "check_pair", "check_power", "mean_square_distance"]
 
 
 class Atoms(NamedTuple):
@@ -50,17 +51,6 @@ def atoms_of(measure: Measure) -> Atoms:
     if not massive.all():
         positions, masses = positions[massive], masses[massive]
     return Atoms(positions.astype(np.float64), masses / masses.sum())
-
-
-def weighted_sum(masses: Float64Array, values: Float64Array) -> Any:
-    """Σ_i a_i v_i over the first axis, without BLAS, whose threads change the rounding.
-
-    Examples
-    --------
-    >>> weighted_sum(np.array([0.5, 0.5]), np.array([[1.0, 2.0], [3.0, 4.0]]))
-    array([2., 3.])
-    """
-    return np.einsum("i,i...->...", masses, values)
 
 
 def mean_square_distance(first: Atoms, second: Atoms) -> float:

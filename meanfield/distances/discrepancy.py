@@ -10,10 +10,10 @@ from meanfield.distances.atoms import (
     atoms_of,
     check_pair,
     mean_square_distance,
-    weighted_sum,
 )
 from meanfield.distances.pair_means import PairMeans, precision, sample_size
 from meanfield.measures import Measure
+from meanfield.sums import weighted_sum
 
 __all__ = ["mmd", "unbiased_mmd"]
 

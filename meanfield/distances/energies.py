@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from meanfield.distances.atoms import Atoms, atoms_of, check_pair, weighted_sum
+from meanfield.distances.atoms import Atoms, atoms_of, check_pair
 from meanfield.distances.line import distribution
 from meanfield.distances.pair_means import PairMeans, precision, sample_size
 from meanfield.distances.sliced import mean_over_lines
 from meanfield.measures import Measure
+from meanfield.sums import weighted_sum
 from meanfield.typing import Float64Array
 
 __all__ = ["energy", "sliced_energy", "unbiased_energy"]

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from meanfield.distances.atoms import Atoms, weighted_sum
+from meanfield.distances.atoms import Atoms
 from meanfield.engines.threads import sweep
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Measure
+from meanfield.sums import weighted_sum
 from meanfield.typing import Array
 
 __all__ = ["PairMeans", "columns_of", "in_groups", "precision", "sample_size"]

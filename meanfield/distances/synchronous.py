@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from meanfield.distances.atoms import atoms_of, check_pair, weighted_sum
+from meanfield.distances.atoms import atoms_of, check_pair
 from meanfield.errors import InvalidInputError
 from meanfield.measures import Measure, ParticleMeasure
+from meanfield.sums import weighted_sum
 
 __all__ = ["coupling"]
 

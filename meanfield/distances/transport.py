@@ -80,6 +80,10 @@ def _cost(first: Atoms, second: Atoms, p: float) -> float:
     (x, a), (y, b) = first, second
     # POT's own squares |x|² + |y|² − 2 x·y do not vanish where x = y.
     costs = cdist(x, y, "euclidean" if p == 1 else "sqeuclidean")
+    largest = float(costs.max(initial=0.0))
+    if largest == 0.0:
+        return 0.0
+    costs /= largest  # tolerances of the simplex method are absolute
     ot = transport_library()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what POT warns of is raised below
@@ -91,4 +95,4 @@ def _cost(first: Atoms, second: Atoms, p: float) -> float:
             f"exact transport between {len(a)} and {len(b)} particles did not finish in "
             f"{_MOST_ITERATIONS:,} iterations; use sliced_wasserstein"
         )
-    return float(value)
+    return float(value) * largest

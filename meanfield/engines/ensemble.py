@@ -7,8 +7,9 @@ same groups are added in the same order, to the same bits, by any number of proc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from meanfield.errors import InvalidInputError
 from meanfield.typing import Array, Float64Array
 
 __all__ = ["BLOCK", "Ensemble", "block_size", "current", "spread"]
+
+Result = TypeVar("Result")
 
 #: Particles in a block.
 BLOCK = 2**16
@@ -69,6 +72,10 @@ class Ensemble:
     def decide(self, choice: bool) -> bool:
         """The choice of the first process, for what all must do alike."""
         return choice
+
+    def first(self, work: Callable[[], Result]) -> Result:
+        """Do work in the first process and give its result to all."""
+        return work()
 
 
 def add_up(parts: Array) -> Float64Array:

@@ -19,10 +19,12 @@ from meanfield.plotting.risk import TimeMarker, accuracy_names, plot_accuracy, p
 from meanfield.plotting.style import in_math, new_figure, theme, time_text
 from meanfield.plotting.survey import Run, Survey, pace
 from meanfield.plotting.view import view
-from meanfield.typing import Float64Array
+from meanfield.typing import Float64Array, IntArray
 
 __all__ = ["Scene"]
 
+# Particles of a movie; of more, so many stand for all, to the accuracy of a picture.
+_MOST_PARTICLES = 2**16
 _TRAILS = 100
 _TRAIL_POINTS = 24
 _TRAIL_SHARE = 0.1  # of the story, how far back trails reach
@@ -32,7 +34,8 @@ class Scene:
     """Figure of a run at a time that can be moved.
 
     Between frames of the run, particles (and masses) or densities are interpolated
-    linearly, and the function is that of the interpolated measure.
+    linearly, and the function is that of the interpolated measure. Of more than 65536
+    particles, so many are shown, the same ones in every frame.
 
     Parameters
     ----------
@@ -48,6 +51,7 @@ class Scene:
         self.view = view(run, directions, self.survey)
         self.progress = pace(run, self.survey)
         self._cache: dict[int, Measure] = {}
+        self._choose_particles(run.measures[0])
         self._markers: list[TimeMarker] = []
         with theme():
             self.figure = new_figure(9.6, 5.4)
@@ -90,16 +94,31 @@ class Scene:
             self._cache = {
                 key: value for key, value in self._cache.items() if abs(key - index) <= 1
             }
-            self._cache[index] = self.run.measures[index]
+            self._cache[index] = self._part(self.run.measures[index])
         return self._cache[index]
+
+    def _choose_particles(self, measure: Measure) -> None:
+        """Which particles have trails, and of very many, which ones stand for all."""
+        random, count = np.random.default_rng(0), len(self.survey.rows)
+        self._followed = random.choice(count, size=min(_TRAILS, count), replace=False)
+        self._heads = self.survey.rows[self._followed]
+        self._shown: IntArray | None = None
+        if isinstance(measure, ParticleMeasure) and len(measure) > _MOST_PARTICLES:
+            drawn = random.choice(len(measure), _MOST_PARTICLES, replace=False, shuffle=False)
+            self._shown = np.union1d(drawn, self._heads)
+            self._heads = np.searchsorted(self._shown, self._heads)
+
+    def _part(self, measure: Measure) -> Measure:
+        """The measure, or the particles that stand for it."""
+        if self._shown is None:
+            return measure
+        masses = measure.weights[self._shown]
+        return ParticleMeasure(measure.positions[self._shown], masses / masses.sum())
 
     def _draw_left(self, ax: Axes) -> None:
         self._cloud = Cloud(ax, self.view)
         self._note = note_outside(ax, 0.0)
         self._clock = ax.set_title("", fontsize=17, pad=10)
-        count = len(self.survey.rows)
-        random = np.random.default_rng(0)
-        self._followed = random.choice(count, size=min(_TRAILS, count), replace=False)
         add_key(ax, self.view.colouring)
 
     def _draw_right(self, place: SubplotSpec) -> None:
@@ -123,7 +142,7 @@ class Scene:
                 ax.tick_params(labelbottom=False)
 
     def _draw_function(self, ax: Axes) -> None:
-        self._function = function_panel(ax, self.run.problem, len(self.run.measures[0]))
+        self._function = function_panel(ax, self.run.problem, len(self._frame(0)))
         if isinstance(self._function, Curve):
             frames = self.survey.frames[:: max(len(self.survey.frames) // 8, 1)]
             curves = [self._function.values(self._frame(int(frame))) for frame in frames]
@@ -156,7 +175,7 @@ class Scene:
         moments = np.interp(back, self.progress, self.run.times)
         moments[-1] = time
         history = self._positions_at(moments)
-        history[-1] = measure.positions[self.survey.rows[self._followed]]
+        history[-1] = measure.positions[self._heads]
         flat = self.view.directions.project(history.reshape(-1, history.shape[-1]))
         paths: Any = flat.reshape(_TRAIL_POINTS, len(self._followed), 2).transpose(1, 0, 2)
         self._cloud.draw_trails(list(paths), self.view.colouring.colours(history[-1]))

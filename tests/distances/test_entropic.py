@@ -92,3 +92,20 @@ def test_the_default_is_relative_to_the_mean_square():
     epsilon = 0.05 * mu.weights @ squares @ nu.weights
     expected = distances.sinkhorn(mu, nu, epsilon)
     assert distances.sinkhorn(mu, nu) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e-3])
+def test_measures_that_almost_coincide(shift):
+    points = np.random.default_rng(1).normal(size=(50, 3))
+    there = ParticleMeasure(points + shift)
+    value = distances.sinkhorn(ParticleMeasure(points), there)
+    assert value == pytest.approx(3.0 * shift**2, abs=1e-14, rel=1e-8)
+
+
+def test_noisy_copies_converge():
+    rng = np.random.default_rng(1)
+    points = rng.normal(size=(50, 3))
+    value = distances.sinkhorn(
+        ParticleMeasure(points), ParticleMeasure(points + 0.01 * rng.normal(size=(50, 3)))
+    )
+    assert 0.0 < value < 1e-3

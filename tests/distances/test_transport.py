@@ -90,3 +90,22 @@ def test_cells_leave_no_more_than_their_floor():
     # 0.15 h along each of two axes, for h = 10/12; measured 0.005
     assert abs(coarse - fine) < 0.15 * np.sqrt(2.0) * 10 / 12
     assert abs(coarse - fine) < 0.03
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_tiny_clouds_have_the_distance_of_large_ones(p):
+    rng = np.random.default_rng(2)
+    first, second = rng.normal(size=(30, 2)), rng.normal(size=(20, 2)) + 0.3
+    masses = rng.uniform(size=30)
+    masses /= masses.sum()
+
+    def distance(size):
+        return (
+            distances.wasserstein(
+                ParticleMeasure(first * size, masses), ParticleMeasure(second * size), p
+            )
+            / size
+        )
+
+    for size in (1e-8, 1e-20, 1e20):
+        assert distance(size) == pytest.approx(distance(1.0), rel=1e-9)

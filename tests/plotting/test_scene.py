@@ -55,6 +55,25 @@ def test_trails_end_at_their_particles():
     assert points <= ends
 
 
+def test_of_very_many_particles_a_part_stands_for_all(monkeypatch):
+    run = on_the_plane(particles=300)
+    whole = Scene(run)
+    monkeypatch.setattr("meanfield.plotting.scene._MOST_PARTICLES", 200)
+    scene = Scene(run)
+    measure = scene.measure_at(2.0)
+    assert 200 <= len(measure) <= 200 + len(scene._followed)
+    rows = {tuple(row) for row in run.measures[-1].positions}
+    assert {tuple(row) for row in measure.positions} <= rows
+    # Trails end where they would with all particles.
+    for each in (whole, scene):
+        each.draw(2.0)
+    first, second = (each._cloud._trails.get_segments() for each in (whole, scene))
+    assert np.allclose(first, second)
+    # The mean of 200 of 300 differs by at most five standard errors of a part without repetition.
+    error = np.sqrt(np.diag(run.measures[-1].covariance()) * (1 / 200 - 1 / 300))
+    assert (np.abs(measure.mean() - run.measures[-1].mean()) < 5 * error).all()
+
+
 def test_a_run_of_one_frame_can_be_shown():
     scene = Scene(shorten(on_the_line(), 1))
     scene.draw(0.0)

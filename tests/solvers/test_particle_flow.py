@@ -228,7 +228,7 @@ def test_measure_whose_risk_overflows_is_refused():
 
 
 def test_vanishing_step_stops_the_adaptive_method():
-    with pytest.raises(DivergenceError, match="step size fell below 1.0e-20 at t = 2: .* heun"):
+    with pytest.raises(DivergenceError, match="step size fell to 1.0e-20 at t = 2: .* heun"):
         _check_step(1e-20, 2.0)
 
 

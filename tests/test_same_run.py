@@ -6,7 +6,7 @@ import pytest
 import meanfield as mf
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
-from meanfield.safeguards import check_same_run
+from meanfield.same_run import check_same_run
 from meanfield.solvers import GridFlow
 
 
@@ -19,7 +19,7 @@ def test_a_scheme_chosen_for_the_user_is_the_same_run(tmp_path):
     experiment.run(path, solver="grid", particles=60)
     check_same_run(path, experiment, GridFlow(), 0, 60)
     check_same_run(path, experiment, GridFlow("scharfetter-gummel"), 0, 60)
-    with pytest.raises(InvalidInputError, match="another run, which has the solver .*gummel.*not"):
+    with pytest.raises(InvalidInputError, match="another run: the solver is .*gummel.*not"):
         check_same_run(path, experiment, GridFlow("strang"), 0, 60)
-    with pytest.raises(InvalidInputError, match="another run, which has the solver"):
+    with pytest.raises(InvalidInputError, match="another run: the solver"):
         check_same_run(path, experiment, GridFlow(tolerance=1e-3), 0, 60)

@@ -1,0 +1,225 @@
+"""What of each measure a run records: all of it, fewer particles, or fewer digits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from meanfield.checks import as_count
+from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.inspection import integer, text, whole
+from meanfield.measures import ParticleMeasure
+from meanfield.supports import (
+    Axis,
+    ParticleSupport,
+    ReweightedSupport,
+    Support,
+    Variable,
+    read_support,
+)
+from meanfield.typing import Array, Float64Array, IntArray
+
+__all__ = ["PartialSupport", "Recording", "read_recorded_support"]
+
+Precision = Literal["float32", "float64"]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What of the particles goes into the frames of a run; the run itself is unchanged.
+
+    Risk, energy and observers see all particles at full precision, and so does the
+    state from which a run is resumed.
+
+    Parameters
+    ----------
+    particles : int, optional
+        Record so many, drawn once per run without regard to where they are, and the same
+        in all frames; their masses are divided by their sum. All by default, and where
+        there are no more.
+    dtype : {"float32", "float64"}, optional
+        Precision of the recorded positions; that of the run by default.
+
+    Raises
+    ------
+    InvalidInputError
+        If the number is below 1 or the precision unknown.
+
+    Examples
+    --------
+    >>> import meanfield as mf
+    >>> from meanfield.solvers import ParticleFlow
+    >>> problem = mf.Problem(mf.Neuron(inputs=1), mf.Dataset([[-1.0], [1.0]], [1.0, 0.0]))
+    >>> start = mf.ParticleMeasure.gaussian(1000, problem.neuron.dim, seed=0)
+    >>> run = mf.simulate(problem, start, ParticleFlow(), t_end=1.0,
+    ...                   recording=Recording(particles=100, dtype="float32"))
+    >>> run.particles, len(run.measures[0]), run.measures[0].positions.dtype.name
+    (1000, 100, 'float32')
+    """
+
+    particles: int | None = None
+    dtype: Precision | None = None
+
+    def __post_init__(self) -> None:
+        if self.particles is not None:
+            as_count("particles", self.particles)
+        if self.dtype not in (None, "float32", "float64"):
+            raise unknown_name("dtype", str(self.dtype), ("float32", "float64"))
+
+    def of(self, support: Support, weights: Float64Array, seed: int) -> Support:
+        """Support of the frames, for a run whose measures live on `support`.
+
+        Parameters
+        ----------
+        support : Support
+        weights : (N,) array
+            Masses at the start.
+        seed : int
+            Seed of the run, which chooses the particles.
+
+        Raises
+        ------
+        InvalidInputError
+            If the run is on a grid, or the chosen particles have no mass.
+        """
+        numbers = self._numbers(len(support), seed)
+        dtype = self.dtype or support.dtype
+        if numbers is None and dtype == support.dtype:
+            return support
+        if not isinstance(support, ParticleSupport | ReweightedSupport):
+            raise InvalidInputError("a grid is recorded whole, in float64; save fewer frames")
+        count = len(support) if numbers is None else len(numbers)
+        kept: ParticleSupport | ReweightedSupport
+        if isinstance(support, ReweightedSupport):
+            kept = replace(support, particles=count, dtype=dtype)
+        else:
+            try:
+                kept = replace(support, weights=_masses(weights, numbers), dtype=dtype)
+            except ZeroDivisionError as error:
+                raise InvalidInputError(str(error)) from None
+        return PartialSupport(kept, numbers, len(support), support.dtype)
+
+    def _numbers(self, particles: int, seed: int) -> IntArray | None:
+        """Numbers of the recorded particles, increasing; None for all."""
+        if self.particles is None or self.particles >= particles:
+            return None
+        generator = np.random.default_rng([seed, particles])
+        return np.sort(generator.choice(particles, self.particles, replace=False, shuffle=False))
+
+
+@dataclass(frozen=True, eq=False)
+class PartialSupport:
+    """Some of the particles of a run, or all in another precision than that of the run.
+
+    Parameters
+    ----------
+    kept : ParticleSupport or ReweightedSupport
+        What the recorded measures live on.
+    numbers : (n,) array or None
+        Which particles of the run they are; None for all.
+    particles : int
+        Number N of particles of the run.
+    dtype : {"float32", "float64"}
+        Precision of the run.
+    """
+
+    kept: ParticleSupport | ReweightedSupport
+    numbers: IntArray | None
+    particles: int
+    dtype: str
+    unit: ClassVar[str] = "particles"
+
+    def __len__(self) -> int:
+        return self.particles
+
+    @property
+    def variables(self) -> Mapping[str, Variable]:
+        """Those of what is kept."""
+        return self.kept.variables
+
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        """Those of what is kept."""
+        return self.kept.constants
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """Size and precision of the run, which the frames do not tell."""
+        return {"run_particles": self.particles, "run_dtype": self.dtype}
+
+    def axes(self, names: Sequence[str]) -> tuple[Axis, ...]:
+        """Particles with their numbers in the run, and the names of their parameters."""
+        particle, parameter = self.kept.axes(names)
+        return replace(particle, values=self.numbers), parameter
+
+    def values(self, measure: ParticleMeasure) -> Mapping[str, Array]:
+        """Recorded part of a measure of all particles.
+
+        Raises
+        ------
+        OverflowError
+            If a position is too large for the recorded precision.
+        ZeroDivisionError
+            If the recorded particles have lost all their mass.
+        """
+        chosen = slice(None) if self.numbers is None else self.numbers
+        try:
+            with np.errstate(over="raise"):
+                positions = measure.positions[chosen].astype(self.kept.dtype, copy=False)
+        except FloatingPointError:
+            raise OverflowError(
+                f"a particle leaves the range of {self.kept.dtype}; record {self.dtype}"
+            ) from None
+        if "weight" in self.kept.variables:
+            weights = _masses(measure.weights, self.numbers)
+            return {"position": positions, "weight": weights}
+        return {"position": positions}
+
+    def measure(self, values: Mapping[str, Array]) -> ParticleMeasure:
+        """Measure of the recorded particles."""
+        return self.kept.measure(values)
+
+    def describe(self, names: Sequence[str]) -> tuple[str, str]:
+        """Number and precision of the run, and of the frames."""
+        label, recorded = self.kept.describe(names)
+        return label, f"{self.particles} ({self.dtype}), of which frames hold {recorded}"
+
+
+def _masses(weights: Float64Array, numbers: IntArray | None) -> Float64Array:
+    """Masses of some particles as those of a probability measure."""
+    if numbers is None:
+        return weights
+    total = float(weights[numbers].sum())
+    if total <= 0.0:
+        raise ZeroDivisionError(
+            f"the {len(numbers)} particles to record have no mass; record more of them"
+        )
+    return np.asarray(weights[numbers] / total)
+
+
+def read_recorded_support(file: Any) -> Support:
+    """What the measures of an open trajectory file live on.
+
+    Raises
+    ------
+    KeyError
+        If the file holds no measures.
+    """
+    kept = read_support(file)
+    if "run_particles" not in file.attrs:
+        return kept
+    if not isinstance(kept, ParticleSupport | ReweightedSupport):
+        raise KeyError("it holds a part of a grid")
+    found, dtype = file["particle"], text(file, "run_dtype")
+    particles = integer(file, "run_particles")
+    numbers = None if found.dtype.kind == "f" else whole(file, "particle", 1)
+    count = len(kept) if numbers is None else len(numbers)
+    inside = numbers is None or bool((numbers >= 0).all() and (numbers < particles).all())
+    if count != len(kept) or count > particles or not inside:
+        raise ValueError(f"it holds particles that are not among the {particles} of the run")
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"it is of a run with numbers of the kind {dtype}")
+    return PartialSupport(kept, numbers, particles, dtype)
