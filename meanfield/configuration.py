@@ -337,7 +337,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
             if any(part.count(".") > _DEEPEST for part in re.split(r"[=,{}\[\]]", line)):
                 raise FileError(f"{path}: line {number} has a key of more than {_DEEPEST} parts")
         return tomllib.loads(content)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of TOML, of UTF-8, of integers with too many digits
         raise FileError(f"{path} is not valid TOML: {error}") from None
     except RecursionError:
         raise FileError(f"{path} is nested too deeply") from None

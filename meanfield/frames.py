@@ -135,9 +135,12 @@ class FileSource:
             self.versions = {name: str(number) for name, number in parsed(file, "versions").items()}
             told = text(file, "sessions") if "sessions" in file.attrs else "[]"
             self.sessions = read_sessions(told)
-            self.save_times: Float64Array = whole(file, "save_time", 1)
-            frames = len(self.save_times)
+            made, planned = whole(file, "time", 1), whole(file, "save_time", 1)
+            self.times: Float64Array = np.where(np.isfinite(made), made, planned)
+            frames = len(planned)
             self.planned = integer(file, "planned") if "planned" in file.attrs else frames
+            if not 1 <= self.planned <= frames:
+                raise ValueError(f"it has {frames} frames of {self.planned} planned ones")
 
     def header(self) -> Header:
         """What the run is, rebuilt from the file."""
@@ -152,12 +155,11 @@ class FileSource:
                     }
             problem = problem_from_dict(described)
             _check_shapes(file, problem)
-            made, planned = whole(file, "time", 1), whole(file, "save_time", 1)
             return Header(
                 problem=problem,
                 solver=solver_from_dict(parsed(file, "solver")),
                 seed=integer(file, "seed"),
-                times=np.where(np.isfinite(made), made, planned),
+                times=self.times,
                 support=read_recorded_support(file),
                 observables=tuple(
                     name for name in _scalar_names(file) if name not in ("risk", "energy")

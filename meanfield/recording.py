@@ -207,19 +207,25 @@ def read_recorded_support(file: Any) -> Support:
     ------
     KeyError
         If the file holds no measures.
+    ValueError
+        If it does not say which particles of the run they are.
     """
     kept = read_support(file)
     if "run_particles" not in file.attrs:
         return kept
+    particles, dtype = integer(file, "run_particles"), text(file, "run_dtype")
     if not isinstance(kept, ParticleSupport | ReweightedSupport):
-        raise KeyError("it holds a part of a grid")
-    found, dtype = file["particle"], text(file, "run_dtype")
-    particles = integer(file, "run_particles")
-    numbers = None if found.dtype.kind == "f" else whole(file, "particle", 1)
-    count = len(kept) if numbers is None else len(numbers)
-    inside = numbers is None or bool((numbers >= 0).all() and (numbers < particles).all())
-    if count != len(kept) or count > particles or not inside:
-        raise ValueError(f"it holds particles that are not among the {particles} of the run")
+        raise ValueError("it holds a part of a grid")
     if dtype not in ("float32", "float64"):
-        raise ValueError(f"it is of a run with numbers of the kind {dtype}")
+        raise ValueError(f"it is of a run of {particles} particles in {dtype!r}")
+    recorded = file["position"].shape[1]
+    if file["particle"].dtype.kind == "f":
+        if recorded != particles:
+            raise ValueError(f"it holds {recorded} of {particles} particles, without numbers")
+        return PartialSupport(kept, None, particles, dtype)
+    numbers = whole(file, "particle", 1).astype(np.int64)
+    if numbers.shape != (recorded,) or file["particle"].dtype.kind != "i":
+        raise ValueError(f"its {recorded} particles are not numbered")
+    if (np.diff(numbers) <= 0).any() or not 0 <= numbers[0] <= numbers[-1] < particles:
+        raise ValueError(f"the numbers of its particles do not increase from 0 to {particles}")
     return PartialSupport(kept, numbers, particles, dtype)

@@ -1,7 +1,6 @@
 """Imported where processes are forked from: their kernels are compiled, no file was made."""
 
 import crash_cases
-
 from meanfield.simulate import simulate
 
 for case in crash_cases.CASES.values():

@@ -17,7 +17,16 @@ from hypothesis import HealthCheck, settings
 
 from hostile_files import KINDS, outcomes
 
-FLIPS, EXAMPLES = 60, 300
+FLIPS = 60
+settings.register_profile(
+    "fuzz",
+    max_examples=300,
+    derandomize=False,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("fuzz")
 PROPERTIES = (
     test_hostile.test_odd_descriptions_are_read_or_refused,
     test_hostile.test_odd_settings_of_a_toml_file_are_taken_or_refused,
@@ -42,15 +51,10 @@ def try_property(test):
 
     test.hypothesis.inner_test = counted
     try:
-        settings(
-            max_examples=EXAMPLES,
-            derandomize=False,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        )(test)()
+        test()
     except Exception as error:
-        tried[f"{type(error).__name__}: {error} {getattr(error, '__notes__', '')}"] += 1
+        notes = " ".join(getattr(error, "__notes__", ()))
+        tried[f"{type(error).__name__}: {str(error)[:300]} {notes[:1000]}"] += 1
     finally:
         test.hypothesis.inner_test = inner
     return tried

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from dataclasses import replace
 
+import h5py
 import numpy as np
+import pytest
 import xarray
-from test_storage import header, positions
 
 import meanfield.storage
-from meanfield.direct_file import DirectFile
+from meanfield.direct_file import DirectFile, is_locked
+from meanfield.errors import FileError
 from meanfield.storage import HDF5Store
 from meanfield.trajectory import Trajectory
+from test_storage import header, positions
 
 FRAMES = 2
 STATE = {"array": np.arange(20.0).reshape(5, 4), "count": 7, "share": 0.5}

@@ -6,12 +6,12 @@ import os
 import time
 from pathlib import Path
 
-import crash_cases
 import h5py
 import numpy as np
 import pytest
 import xarray
 
+import crash_cases
 from meanfield.trajectory import Trajectory
 from processes import context, finished
 
