@@ -10,6 +10,7 @@ import numpy as np
 
 from meanfield.checks import as_count
 from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.inspection import integer, text, whole
 from meanfield.measures import ParticleMeasure
 from meanfield.supports import (
     Axis,
@@ -214,19 +215,19 @@ def read_recorded_support(file: Any) -> Support:
     kept = read_support(file)
     if "run_particles" not in file.attrs:
         return kept
-    particles, dtype = file.attrs["run_particles"], file.attrs["run_dtype"]
+    particles, dtype = integer(file, "run_particles"), text(file, "run_dtype")
     if not isinstance(kept, ParticleSupport | ReweightedSupport):
         raise ValueError("it holds a part of a grid")
-    if not isinstance(particles, np.integer) or dtype not in ("float32", "float64"):
-        raise ValueError(f"it is of a run of {particles!r} particles in {dtype!r}")
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"it is of a run of {particles} particles in {dtype!r}")
     recorded = file["position"].shape[1]
     if file["particle"].dtype.kind == "f":
         if recorded != particles:
             raise ValueError(f"it holds {recorded} of {particles} particles, without numbers")
-        return PartialSupport(kept, None, int(particles), dtype)
-    if file["particle"].shape != (recorded,) or file["particle"].dtype.kind != "i":
+        return PartialSupport(kept, None, particles, dtype)
+    numbers = whole(file, "particle", 1).astype(np.int64)
+    if numbers.shape != (recorded,) or file["particle"].dtype.kind != "i":
         raise ValueError(f"its {recorded} particles are not numbered")
-    numbers = file["particle"][()].astype(np.int64)
     if (np.diff(numbers) <= 0).any() or not 0 <= numbers[0] <= numbers[-1] < particles:
         raise ValueError(f"the numbers of its particles do not increase from 0 to {particles}")
-    return PartialSupport(kept, numbers, int(particles), dtype)
+    return PartialSupport(kept, numbers, particles, dtype)
