@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN = .venv/bin
 STAMP = .venv/.installed
 
-.PHONY: help install demo test kill-test lint types examples bench bench-quick wheel clean
+.PHONY: help install demo test fuzz kill-test lint types examples bench bench-quick wheel clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ demo: install  ## run the main job: train on real digits, compare widths, make a
 
 test: install  ## run the tests and the examples in docstrings
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+
+fuzz: install  ## damage files and settings for BUDGET seconds (300) and count what comes of it
+	$(BIN)/python tests/fuzz.py $(or $(BUDGET),300)
 
 kill-test: install  ## kill 120 runs at random instants; each must go on to the same bits
 	KILLS=20 $(BIN)/python -m pytest -q tests/test_crash_kills.py

@@ -25,6 +25,11 @@ __all__ = [
     "radial_average",
 ]
 
+# A rule with so many nodes is exact to rounding for whatever is smooth.
+_MOST_NODES = 1000
+# Kernels hold the knots: 300 take a minute to compile.
+_MOST_KNOTS = 500
+
 #: Vocabulary of activations by name.
 activations: Registry[Activation] = Registry("activation")
 
@@ -161,8 +166,8 @@ def linear_spline(
     Raises
     ------
     InvalidInputError
-        If a number is not finite, knots do not increase, lengths differ, or there is
-        one knot only and a slope is missing.
+        If a number is not finite, knots do not increase, lengths differ, there are too
+        many, or there is one knot only and a slope is missing.
 
     Examples
     --------
@@ -179,6 +184,11 @@ def linear_spline(
         )
     if len(points) == 1 and (left_slope is None or right_slope is None):
         raise InvalidInputError("a spline with one knot needs left_slope and right_slope")
+    if len(points) > _MOST_KNOTS:
+        raise InvalidInputError(
+            f"a spline has at most {_MOST_KNOTS} knots, which are compiled one by one, got "
+            f"{len(points)}"
+        )
     inside = np.diff(heights) / np.diff(points)
     left, right = (
         as_number(name, inside[end] if slope is None else slope)
@@ -229,7 +239,9 @@ def radial_average(
         raise InvalidInputError(
             f"radial_average needs a smooth or a piecewise linear activation, got {inner.name!r}"
         )
-    return RadialAverage.of(inner, as_count("dim", dim), as_count("nodes", nodes))
+    if as_count("nodes", nodes) > _MOST_NODES:
+        raise InvalidInputError(f"nodes must be at most {_MOST_NODES}, got {nodes}")
+    return RadialAverage.of(inner, as_count("dim", dim), nodes)
 
 
 def _check_derivative(activation: Activation) -> None:
@@ -326,7 +338,10 @@ def activation_from_dict(described: Mapping[str, Any] | str | Activation) -> Act
             "make one from functions with meanfield.activations.custom"
         )
     name = described.get("name", "")
-    parameters = dict(described.get("parameters", {}))
+    given = described.get("parameters", {})
+    if not isinstance(given, Mapping):
+        raise InvalidInputError(f"parameters of an activation must be a table, got {given!r}")
+    parameters = dict(given)
     if name == "radial_average":
         return _rebuilt_average(parameters)
     default = activations[name]

@@ -158,6 +158,6 @@ def _copied(value: Any) -> Any:
 def _toml_value(text: str) -> Any:
     try:
         read = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # integers of too many digits are no TOML error
         return text
     return read["value"] if list(read) == ["value"] else text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from meanfield.errors import InvalidInputError
 from meanfield.typing import Array, Float64Array
 
 __all__ = [
+    "as_instance",
     "as_columns",
     "as_count",
     "as_finite_array",
@@ -19,7 +20,27 @@ __all__ = [
     "probability_weights",
 ]
 
+Kind = TypeVar("Kind")
 Sign = Literal["any", "nonnegative", "positive"]
+
+
+def as_instance(name: str, value: Any, kind: type[Kind]) -> Kind:
+    """Return `value` if it is of that kind.
+
+    Raises
+    ------
+    InvalidInputError
+        Otherwise.
+
+    Examples
+    --------
+    >>> as_instance("neuron", "relu", float)
+    Traceback (most recent call last):
+    meanfield.errors.InvalidInputError: neuron must be a float, got 'relu'
+    """
+    if not isinstance(value, kind):
+        raise InvalidInputError(f"{name} must be a {kind.__name__}, got {value!r}")
+    return value
 
 
 def as_number(name: str, value: Any, sign: Sign = "any") -> float:

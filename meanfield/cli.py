@@ -70,6 +70,7 @@ __all__ = ["app", "main", "run"]
 # Everything heavy is imported inside the verbs: help must appear at once.
 
 _MISTAKE, _FAILURE = 2, 1
+_LONGEST = 1000
 _PICTURES = (".png", ".pdf", ".svg")
 _MOVIES = (".mp4", ".gif", ".html")
 
@@ -525,8 +526,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _say(message: str, status: int = 0) -> int:
-    """Print one line on standard error."""
-    print(f"meanfield: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    """Print one line on standard error, of bearable length and without commands to a terminal."""
+    words = " ".join(message.split())
+    if len(words) > _LONGEST:
+        words = f"{words[: _LONGEST // 2]} … {words[-_LONGEST // 2 :]}"
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    print(f"meanfield: {shown}", file=sys.stderr, flush=True)
     return status
 
 

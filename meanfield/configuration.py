@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +33,8 @@ from meanfield.wording import rule_in_words
 __all__ = ["Configuration", "ExperimentFile", "example"]
 
 _SHIPPED = "meanfield:"
+# Bytes of a file, and parts of a dotted key: far above what anybody writes.
+_LARGEST, _DEEPEST = 10_000_000, 100
 
 Names = Annotated[
     list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
@@ -85,7 +89,7 @@ class TimeSection(_Section):
     """When the run ends and when it is saved."""
 
     t_end: PositiveNumber | None = None
-    frames: int | None = Field(default=None, ge=2)
+    frames: int | None = Field(default=None, ge=2, le=10_000_000)
     save_at: list[float] | None = Field(default=None, min_length=1)
 
 
@@ -227,7 +231,7 @@ class ExperimentFile:
 
     def _find(self, name: str) -> Path:
         if not name.startswith(_SHIPPED):
-            return self.path.parent / Path(name).expanduser()
+            return self.path.parent / os.path.expanduser(name)
         folder = Path(str(files("meanfield.data")))
         shipped = [entry.name for entry in folder.iterdir() if entry.suffix in (".csv", ".npz")]
         wanted = name.removeprefix(_SHIPPED)
@@ -281,7 +285,7 @@ class ExperimentFile:
         for name, settings in self.configuration.solvers.items():
             with _located(self.path, f"solvers.{name}"):
                 _check_settings(solvers[name], settings)
-                found[name] = solver_from_dict({"name": name, **settings})
+                found[name] = solver_from_dict({**settings, "name": name})
         return found
 
     def _times(self) -> Float64Array:
@@ -321,13 +325,24 @@ def _located(path: Path, key: str = "") -> Iterator[None]:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    if os.path.isdir(path):
+        raise FileError(f"cannot read {path}: Is a directory")
+    if not os.path.isfile(path):
+        raise FileError(f"there is no file {path}")
     try:
-        with path.open("rb") as stream:
-            return tomllib.load(stream)
-    except FileNotFoundError:
-        raise FileError(f"there is no file {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        if path.stat().st_size > _LARGEST:
+            raise FileError(f"{path} is larger than any description, {_LARGEST / 1e6:g} MB")
+        content = path.read_text(encoding="utf-8")
+        for number, line in enumerate(content.splitlines(), 1):
+            if any(part.count(".") > _DEEPEST for part in re.split(r"[=,{}\[\]]", line)):
+                raise FileError(f"{path}: line {number} has a key of more than {_DEEPEST} parts")
+        return tomllib.loads(content)
+    except ValueError as error:  # of TOML, of UTF-8, of integers with too many digits
         raise FileError(f"{path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise FileError(f"{path} is nested too deeply") from None
+    except FileError:
+        raise
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from None
 
@@ -391,6 +406,8 @@ def _by_parameter(neuron: Neuron, value: Any) -> Any:
 def _check_settings(solver: Any, settings: Mapping[str, Any]) -> None:
     """Raise unless required settings are there and plain ones have the right type."""
     hints = get_type_hints(solver)
+    if "name" in settings:
+        raise unknown_name("setting", "name", [entry.name for entry in fields(solver)])
     for entry in fields(solver):
         required = entry.default is MISSING and entry.default_factory is MISSING
         if entry.name not in settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from meanfield.checks import as_columns, probability_weights
 from meanfield.errors import FileError, InvalidInputError, unknown_name
+from meanfield.inspection import memory_size
 from meanfield.typing import Array, Float64Array
 
 __all__ = ["Dataset"]
@@ -117,7 +119,7 @@ class Dataset:
             hole in a ``.csv`` is reported with its line.
         """
         source = Path(path)
-        if not source.is_file():
+        if not os.path.isfile(source):
             raise FileError(f"no data file at {source}")
         if source.suffix == ".npz":
             arrays = _read_npz(source, inputs, targets)
@@ -129,9 +131,6 @@ class Dataset:
 
 
 def _read_npz(path: Path, inputs: str | list[str], targets: str | list[str]) -> tuple[Array, Array]:
-    import zipfile
-    import zlib
-
     names = [inputs, targets]
     if not all(isinstance(name, str) for name in names):
         raise InvalidInputError("inputs and targets of a .npz file are one array name each")
@@ -140,10 +139,13 @@ def _read_npz(path: Path, inputs: str | list[str], targets: str | list[str]) -> 
             for name in names:
                 if name not in arrays:
                     raise unknown_name(f"array in {path.name}", name, arrays.files)
+            claimed = sum(entry.file_size for entry in arrays.zip.infolist())
+            if claimed > memory_size():
+                raise ValueError(f"its arrays need {claimed:.3g} bytes, more than the memory has")
             return arrays[str(inputs)], arrays[str(targets)]
     except InvalidInputError:
         raise
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # of a damaged archive anything can come
         raise FileError(f"{path} is not a readable .npz file of plain numbers: {error}") from None
 
 
@@ -153,7 +155,7 @@ def _read_csv(path: Path, inputs: str | list[str], targets: str | list[str]) -> 
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = [(number, row) for number, row in enumerate(csv.reader(stream), 1) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, MemoryError) as error:
         raise FileError(f"{path} is not a readable .csv file: {error}") from None
     if len(rows) < 2:
         raise InvalidInputError(f"{path.name} needs a header line and at least one row of numbers")
@@ -195,6 +197,6 @@ def _numbers(path: Path, line: int, row: list[str], header: list[str]) -> list[f
 
 def _is_number(entry: str) -> bool:
     try:
-        return math.isfinite(float(entry))
+        return "_" not in entry and math.isfinite(float(entry))
     except ValueError:
         return False

@@ -234,9 +234,17 @@ def _coefficients(terms: Float64Array, means: Float64Array) -> Float64Array:
         rows = (terms / size) / fitted[..., None]
         right = means / fitted
         normal = np.einsum("bmq,bmr->bqr", rows, rows)
-        solution = np.linalg.solve(normal, np.einsum("bmq,bm->bq", rows, right)[..., None])[..., 0]
+        solution = _solved(normal, np.einsum("bmq,bm->bq", rows, right)[..., None])[..., 0]
         fitted = np.maximum(solution @ (terms / size).T, floor)
     return np.asarray(solution / size)
+
+
+def _solved(matrices: Float64Array, right: Float64Array) -> Float64Array:
+    """Solutions of symmetric systems; of singular ones, the shortest."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, right))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.pinv(matrices, hermitian=True) @ right)
 
 
 def _digits(value: float, digits: int = 3) -> str:

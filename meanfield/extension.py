@@ -109,7 +109,7 @@ def extend(path: str | Path, later: Float64Array) -> None:
         with DirectFile(path):
             source = FileSource(path)
             index, arrays = _state_of(source)
-            times = np.concatenate([source.save_times, later])
+            times = np.concatenate([source.times, later])
             longer = replace(
                 source.header(), times=times, state=arrays, recorded=source.descriptions()
             )
@@ -147,5 +147,5 @@ def _copy(source: FileSource, store: HDF5Store) -> None:
     store.record_session(json.dumps(source.sessions))
     for index in range(source.committed):
         numbers = {name: float(values[index]) for name, values in scalars.items()}
-        time = float(source.save_times[index])
+        time = float(source.times[index])
         store.write_frame(index, time, source.values(index), numbers)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from meanfield.errors import FileError, InvalidInputError
+from meanfield.errors import FileError
+from meanfield.inspection import inspected, integer, parsed, rows, text, variable, whole
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
 from meanfield.observers import Observer, observer_from_dict
-from meanfield.problems import problem_from_dict
+from meanfield.problems import AnyProblem, problem_from_dict
 from meanfield.provenance import last_versions, read_sessions
 from meanfield.recorded import read_observers
 from meanfield.recording import read_recorded_support
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     from meanfield.storage import MemoryStore
 
 __all__ = ["FileSource", "MemorySource", "Source"]
+
+_WHAT = "trajectory"
 
 
 class Source(Protocol):
@@ -126,39 +126,40 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         self.path: Path | None = path
-        with _reading(path) as file:
-            if file.attrs.get("format") != FORMAT:
-                raise FileError(f"{path} is an HDF5 file, but not a trajectory of this package")
-            if int(file.attrs["format_version"]) > FORMAT_VERSION:
-                raise FileError(
-                    f"{path} has format version {file.attrs['format_version']}, and this package "
-                    f"reads up to {FORMAT_VERSION}; install a newer meanfield-flow"
-                )
-            times = file["time"][()]
-            self.committed = int(np.argmin(np.append(np.isfinite(times), False)))
-            self.status, self.reason = (_text(file.attrs[name]) for name in ("status", "reason"))
-            self.engine = str(file.attrs.get("engine", "tiled"))
-            self.created = str(file.attrs["created"])
-            self.versions: dict[str, str] = json.loads(file.attrs["versions"])
-            self.sessions = read_sessions(_text(file.attrs.get("sessions", "[]")))
-            self.save_times: Float64Array = file["save_time"][()]
-            self.planned = int(file.attrs.get("planned", len(times)))
+        with inspected(path, _WHAT) as file:
+            _check_format(file, path)
+            self.committed = _committed(file)
+            self.status, self.reason = text(file, "status"), text(file, "reason")
+            self.engine = text(file, "engine") if "engine" in file.attrs else "tiled"
+            self.created = text(file, "created")
+            self.versions = {name: str(number) for name, number in parsed(file, "versions").items()}
+            told = text(file, "sessions") if "sessions" in file.attrs else "[]"
+            self.sessions = read_sessions(told)
+            made, planned = whole(file, "time", 1), whole(file, "save_time", 1)
+            self.times: Float64Array = np.where(np.isfinite(made), made, planned)
+            frames = len(planned)
+            self.planned = integer(file, "planned") if "planned" in file.attrs else frames
+            if not 1 <= self.planned <= frames:
+                raise ValueError(f"it has {frames} frames of {self.planned} planned ones")
 
     def header(self) -> Header:
         """What the run is, rebuilt from the file."""
         assert self.path is not None
-        with _reading(self.path) as file:
-            described = json.loads(file.attrs["problem"])
-            for part, names in PROBLEM_ARRAYS.items():
+        with inspected(self.path, _WHAT) as file:
+            described = parsed(file, "problem")
+            for part, arrays in PROBLEM_ARRAYS.items():
                 if part in file:
-                    described[part] = {name: file[part][name][()] for name in names}
+                    described[part] = {
+                        name: whole(file, f"{part}/{name}", len(axes))
+                        for name, axes in arrays.items()
+                    }
             problem = problem_from_dict(described)
-            made, planned = file["time"][()], file["save_time"][()]
+            _check_shapes(file, problem)
             return Header(
                 problem=problem,
-                solver=solver_from_dict(json.loads(file.attrs["solver"])),
-                seed=int(file.attrs["seed"]),
-                times=np.where(np.isfinite(made), made, planned),
+                solver=solver_from_dict(parsed(file, "solver")),
+                seed=integer(file, "seed"),
+                times=self.times,
                 support=read_recorded_support(file),
                 observables=tuple(
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
@@ -172,30 +173,69 @@ class FileSource:
 
     def observers(self) -> dict[str, Observer]:
         """Observers that the run records with, as far as the file describes them."""
-        return {name: observer_from_dict(about) for name, about in self.descriptions().items()}
+        assert self.path is not None
+        with inspected(self.path, _WHAT) as file:
+            described = read_observers(file)
+            return {name: observer_from_dict(about) for name, about in described.items()}
 
     def descriptions(self) -> dict[str, dict[str, Any]]:
         """Descriptions of these observers, by name."""
         assert self.path is not None
-        with _reading(self.path) as file:
+        with inspected(self.path, _WHAT) as file:
             return read_observers(file)
 
     def values(self, index: int) -> dict[str, Array]:
         """Arrays of one frame; only their bytes are read."""
         assert self.path is not None
-        with _reading(self.path) as file:
-            return {name: np.asarray(file[name][index]) for name in frame_variables(file)}
+        with inspected(self.path, _WHAT) as file:
+            return {name: rows(variable(file, name), index) for name in frame_variables(file)}
 
     def scalars(self) -> dict[str, Float64Array]:
         """Variables with one number a frame, of the committed frames."""
         assert self.path is not None
-        with _reading(self.path) as file:
-            return {name: file[name][: self.committed] for name in _scalar_names(file)}
+        with inspected(self.path, _WHAT) as file:
+            return {
+                name: rows(variable(file, name, 1), slice(self.committed))
+                for name in _scalar_names(file)
+            }
 
 
-def _text(value: Any) -> str:
-    """A text of any length, or the bytes of one of fixed length."""
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+def _check_format(file: Any, path: Path) -> None:
+    """Raise unless it is a trajectory of a version that is known here."""
+    if "format" not in file.attrs or text(file, "format") != FORMAT:
+        raise FileError(f"{path} is an HDF5 file, but not a trajectory of this package")
+    found = integer(file, "format_version")
+    if found > FORMAT_VERSION:
+        raise FileError(
+            f"{path} has format version {found}, and this package reads up to {FORMAT_VERSION}; "
+            "install a newer meanfield-flow"
+        )
+    if found < 1:
+        raise ValueError(f"there is no format version {found}")
+
+
+def _committed(file: Any) -> int:
+    """Number of committed frames; times must increase, those planned and those made."""
+    made, planned = whole(file, "time", 1), whole(file, "save_time", 1)
+    committed = int(np.argmin(np.append(np.isfinite(made), False)))
+    for times in (made[:committed], planned):
+        if not np.isfinite(times).all() or (np.diff(times) <= 0.0).any() or (times < 0.0).any():
+            raise ValueError("its times do not increase from a time >= 0")
+    if len(made) != len(planned):
+        raise ValueError(f"it has {len(made)} times of {len(planned)} planned ones")
+    return committed
+
+
+def _check_shapes(file: Any, problem: AnyProblem) -> None:
+    """Raise unless variables have as many frames and parameters as the run."""
+    frames = len(file["save_time"])
+    for name in (*frame_variables(file), *_scalar_names(file)):
+        if len(variable(file, name)) != frames:
+            raise ValueError(f"{name} has {len(file[name])} frames of {frames}")
+    on_grid = "density" in file
+    parameters = file["density"].ndim - 1 if on_grid else file["position"].shape[-1]
+    if parameters != problem.neuron.dim:
+        raise ValueError(f"its measures have {parameters} parameters of {problem.neuron.dim}")
 
 
 def _scalar_names(file: Any) -> list[str]:
@@ -207,35 +247,7 @@ def _scalar_names(file: Any) -> list[str]:
 
 
 def _is_scalar(name: str, dataset: Any) -> bool:
-    """Whether a variable has one number a frame."""
-    if name == "save_time" or getattr(dataset, "ndim", 0) != 1 or dataset.is_scale:
+    """Whether a variable has one number a frame; axes have a class, constants are known."""
+    if name in ("save_time", "weight") or getattr(dataset, "ndim", 0) != 1:
         return False
-    return bool(dataset.dims[0][0].name == "/time")
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[Any]:
-    """Open for reading without the lock that a running simulation holds."""
-    if not path.is_file():
-        raise FileError(f"there is no file {path}")
-    try:
-        with _opened(path) as file:
-            yield file
-    except FileError:
-        raise
-    except (OSError, KeyError, ValueError, RuntimeError, AttributeError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise FileError(f"{path} is not a readable trajectory: {error}") from None
-
-
-def _opened(path: Path) -> Any:
-    import h5py
-
-    try:
-        return h5py.File(path, "r", locking=False)
-    except OSError as error:
-        if "flag values" not in str(error):
-            raise
-        # This very process writes the file: the library shares what it has open.
-        return h5py.File(path, "r")
+    return "DIMENSION_LIST" in dataset.attrs and "CLASS" not in dataset.attrs

@@ -162,7 +162,7 @@ class MeanField:
         InvalidInputError
             If the run has not recorded the time.
         """
-        time = float(self.check_times([t])[0])
+        time = float(self.check_times([as_number("t", t)])[0])
         left = np.searchsorted(self.times, time, side="right") - 1
         return self.outputs_between(min(int(left), len(self.times) - 2), time)
 

@@ -27,6 +27,9 @@ __all__ = [
     "require_measure",
 ]
 
+# What no memory of any machine holds; below that it is asked whether this one does.
+_MOST_PARTICLES = 2**48
+
 Sampling = Literal["iid", "sobol"]
 
 
@@ -313,7 +316,8 @@ def equal_masses(positions: FloatArray, particles: int) -> ParticleMeasure:
 
 def check_draw(particles: int, seed: int, sampling: str, dtype: Any) -> str:
     """The name of the dtype, which may come as NumPy's own type."""
-    as_count("particles", particles)
+    if as_count("particles", particles) > _MOST_PARTICLES:
+        raise InvalidInputError(f"no memory holds {particles:.3g} particles")
     as_count("seed", seed, least=0)
     if sampling not in ("iid", "sobol"):
         raise unknown_name("sampling", sampling, ("iid", "sobol"))

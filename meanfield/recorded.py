@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from meanfield.inspection import parsed, whole
 from meanfield.observers import Observer
 from meanfield.scales import write_arrays
-from meanfield.typing import Array
 
 __all__ = ["describe_observers", "read_observers", "write_observers"]
 
@@ -56,14 +56,14 @@ def read_observers(file: Any) -> dict[str, dict[str, Any]]:
 
     Raises
     ------
-    KeyError
-        If arrays are missing.
+    ValueError
+        If arrays are missing, or something is not what it should be.
     """
     found = {}
     for name, group in file.get("observers", {}).items():
-        description = dict(json.loads(group.attrs["settings"]))
+        description = parsed(group, "settings")
         for part in _ARRAYS.keys() & group.keys():
-            arrays: dict[str, Array] = {key: group[part][key][()] for key in _ARRAYS[part]}
-            description[part] = arrays
+            axes = _ARRAYS[part]
+            description[part] = {key: whole(group, f"{part}/{key}", len(axes[key])) for key in axes}
         found[name] = description
     return found

@@ -10,6 +10,7 @@ import numpy as np
 
 from meanfield.checks import as_count
 from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.inspection import integer, text, whole
 from meanfield.measures import ParticleMeasure
 from meanfield.supports import (
     Axis,
@@ -196,6 +197,8 @@ def _masses(weights: Float64Array, numbers: IntArray | None) -> Float64Array:
         raise ZeroDivisionError(
             f"the {len(numbers)} particles to record have no mass; record more of them"
         )
+    if np.ptp(weights[numbers]) <= 1e-12 * weights[numbers[0]]:
+        return np.full(len(numbers), 1.0 / len(numbers))  # as files, which keep no equal masses
     return np.asarray(weights[numbers] / total)
 
 
@@ -206,16 +209,25 @@ def read_recorded_support(file: Any) -> Support:
     ------
     KeyError
         If the file holds no measures.
+    ValueError
+        If it does not say which particles of the run they are.
     """
     kept = read_support(file)
     if "run_particles" not in file.attrs:
         return kept
+    particles, dtype = integer(file, "run_particles"), text(file, "run_dtype")
     if not isinstance(kept, ParticleSupport | ReweightedSupport):
-        raise KeyError("it holds a part of a grid")
-    bare = file["particle"].dtype.kind == "f"
-    return PartialSupport(
-        kept,
-        None if bare else file["particle"][()],
-        int(file.attrs["run_particles"]),
-        str(file.attrs["run_dtype"]),
-    )
+        raise ValueError("it holds a part of a grid")
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"it is of a run of {particles} particles in {dtype!r}")
+    recorded = file["position"].shape[1]
+    if file["particle"].dtype.kind == "f":
+        if recorded != particles:
+            raise ValueError(f"it holds {recorded} of {particles} particles, without numbers")
+        return PartialSupport(kept, None, particles, dtype)
+    numbers = whole(file, "particle", 1).astype(np.int64)
+    if numbers.shape != (recorded,) or file["particle"].dtype.kind != "i":
+        raise ValueError(f"its {recorded} particles are not numbered")
+    if (np.diff(numbers) <= 0).any() or not 0 <= numbers[0] <= numbers[-1] < particles:
+        raise ValueError(f"the numbers of its particles do not increase from 0 to {particles}")
+    return PartialSupport(kept, numbers, particles, dtype)

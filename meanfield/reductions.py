@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from meanfield.activations import radial_average
-from meanfield.checks import as_count
+from meanfield.checks import as_count, as_instance
 from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
 from meanfield.errors import InvalidInputError
@@ -171,6 +171,7 @@ def radial(
     >>> bool(reduction.problem.risk(reduction.reduce(full)) < 0.5)
     True
     """
+    as_instance("neuron", neuron, Neuron)
     if neuron.bias:
         raise InvalidInputError(
             "the radial reduction needs a neuron without bias; use bias=False, or multi_index "
@@ -240,6 +241,8 @@ def multi_index(
     >>> reduction.problem.neuron.parameter_names  # w_1 is the length
     ('a_0', 'w_0', 'w_1', 'b')
     """
+    as_instance("neuron", neuron, Neuron)
+    as_instance("data", data, Dataset)
     rest = neuron.inputs - as_count("kept", kept, least=0)
     if rest < 1:
         raise InvalidInputError(f"kept must be below the {neuron.inputs} inputs, got {kept}")

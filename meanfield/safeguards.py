@@ -96,11 +96,17 @@ def check_output(path: Path, force: bool, kinds: tuple[str, ...] = ()) -> Path:
     folder = path.absolute().parent
     if kinds and path.suffix.lower() not in kinds:
         raise InvalidInputError(f"{path} must end in {', '.join(kinds)}")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise FileError(f"there is no folder {folder} to write {path.name} to")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise FileError(f"{path} is a folder, not a file")
-    if path.exists() and not force:
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}") from None
+    if exists and not os.path.isfile(path):
+        raise FileError(f"{path} is a device or a pipe, not a file")
+    if exists and not force:
         raise FileError(f"{path} exists already; use --force to overwrite it")
     if not os.access(folder, os.W_OK):
         raise FileError(f"the folder {folder} is not writable")
@@ -130,19 +136,14 @@ def is_study(path: Path) -> bool:
     FileError
         If the file is missing or is no HDF5 file.
     """
-    import h5py
+    from meanfield.inspection import inspected, text
 
-    if not path.is_file():
-        raise FileError(f"there is no file {path}")
-    if path.suffix == ".toml":
+    if path.suffix == ".toml" and os.path.isfile(path):
         raise FileError(
             f"{path} describes a run and holds none; make it by meanfield simulate {path}"
         )
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            return bool(file.attrs.get("format") == "meanfield-study")
-    except OSError:
-        raise FileError(f"{path} is not a readable HDF5 file") from None
+    with inspected(path, "HDF5 file") as file:
+        return "format" in file.attrs and text(file, "format") == "meanfield-study"
 
 
 @contextmanager

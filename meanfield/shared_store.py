@@ -15,6 +15,7 @@ from meanfield.errors import FileError, InvalidInputError
 from meanfield.frames import FileSource
 from meanfield.layout import Checksums, Header, checksum, particle_axis, read_state
 from meanfield.ranks import Ranks
+from meanfield.recording import PartialSupport
 from meanfield.storage import HDF5Store, write_failure
 from meanfield.supports import ParticleSupport
 from meanfield.trajectory import Trajectory
@@ -54,6 +55,8 @@ class SharedStore:
     def create(self, header: Header) -> None:
         """Lay out the file for the particles of all ranks."""
         share = header.support
+        if isinstance(share, PartialSupport):
+            raise InvalidInputError("ranks record all of a run; drop recording, or use one process")
         if not isinstance(share, ParticleSupport):
             raise InvalidInputError(
                 "ranks share particles of constant masses, and no grid; start it without mpiexec"

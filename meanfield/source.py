@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from meanfield.assignments import configured_scenario, parse_text, read_assignments
@@ -19,6 +19,9 @@ __all__ = [
     "read_steps",
     "read_widths",
 ]
+
+# What has more digits is no number of particles.
+_DIGITS = 30
 
 
 def named_experiment(
@@ -58,7 +61,7 @@ def named_experiment(
     assignments = read_assignments(texts)
     if from_file:
         return ExperimentFile.read(source, assignments)
-    if source not in scenarios and Path(source).is_file():
+    if source not in scenarios and os.path.isfile(source):
         raise InvalidInputError(f"{source} is no TOML file: its name must end in .toml")
     return configured_scenario(scenarios[source], assignments)
 
@@ -135,4 +138,5 @@ def read_reference(text: str | None) -> int | str | None:
     >>> read_reference("grid"), read_reference("4096")
     ('grid', 4096)
     """
-    return int(text) if text is not None and text.lstrip("-").isdecimal() else text
+    count = (text or "").removeprefix("-")
+    return int(text) if text and count.isdecimal() and len(count) < _DIGITS else text

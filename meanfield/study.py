@@ -429,11 +429,6 @@ class Study:
         from meanfield.study_file import read_study
 
         source = Path(path)
-        if not source.is_file():
+        if not os.path.isfile(source):
             raise FileError(f"no study at {source}")
-        try:
-            return cls(**read_study(source))
-        except FileError:
-            raise
-        except (OSError, KeyError, ValueError) as error:
-            raise FileError(f"{source} is not a readable study file: {error}") from None
+        return cls(**read_study(source))

@@ -11,6 +11,8 @@ import numpy as np
 
 from meanfield.direct_file import DirectFile, hdf5_in
 from meanfield.errors import FileError
+from meanfield.inspection import inspected, integer, parsed, text, whole
+from meanfield.study_checks import check_study
 from meanfield.typing import Array
 
 __all__ = ["read_study", "write_study"]
@@ -73,23 +75,23 @@ def read_study(path: Path) -> dict[str, Any]:
     FileError
         If the file is of another kind or a newer format.
     """
-    with h5py.File(path, "r") as file:
-        if file.attrs.get("format") != _FORMAT:
+    with inspected(path, "study file") as file:
+        if "format" not in file.attrs or text(file, "format") != _FORMAT:
             raise FileError(
                 f"{path} is not a study; studies are written by compare, and runs are opened "
                 "with meanfield.open"
             )
-        if file.attrs["format_version"] > _FORMAT_VERSION:
+        if integer(file, "format_version") > _FORMAT_VERSION:
             raise FileError(f"{path} was written by a newer version; update meanfield-flow")
         axes = {"seed", "point", "output", "parameter", "component", "other_component"}
-        arrays = {name: file[name][...] for name in file if name not in axes}
+        arrays = {name: whole(file, name) for name in file if name not in axes}
         settings = {
-            key.removeprefix("setting_"): json.loads(value)
-            for key, value in file.attrs.items()
+            key.removeprefix("setting_"): parsed(file, key, kinds=(object,))
+            for key in file.attrs
             if key.startswith("setting_")
         }
-        return {
-            "experiment": str(file.attrs["experiment"]),
+        parts = {
+            "experiment": text(file, "experiment"),
             "particles": arrays.pop("particles"),
             "times": arrays.pop("time"),
             "steps": arrays.pop("step", None),
@@ -98,6 +100,8 @@ def read_study(path: Path) -> dict[str, Any]:
             "samples": arrays,
             "settings": settings,
         }
+        check_study(parts)
+        return parts
 
 
 def _taken(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:

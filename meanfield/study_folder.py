@@ -21,6 +21,7 @@ import numpy as np
 
 from meanfield.direct_file import DirectFile, hdf5_in
 from meanfield.errors import FileError, InvalidInputError, MeanfieldError
+from meanfield.inspection import inspected, text, text_value, whole
 from meanfield.kernels.directory import source_hash
 from meanfield.limit import Limit
 from meanfield.simulate import resume
@@ -98,7 +99,7 @@ class StudyFolder:
         try:
             found = json.loads(self.text())
             found["versions"], found["plan"]
-        except (KeyError, TypeError, json.JSONDecodeError):
+        except (KeyError, TypeError, RecursionError, json.JSONDecodeError):
             raise InvalidInputError(
                 f"the plan of the study in {self.path} is damaged; begin anew (--force)"
             ) from None
@@ -144,6 +145,8 @@ class StudyFolder:
         """
         try:
             return (self.path / "plan.json").read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise FileError(f"the plan of the study in {self.path} is no text") from None
         except OSError:
             raise FileError(
                 f"there is no study in {self.path} on {socket.gethostname()}; workers on other "
@@ -212,24 +215,21 @@ class StudyFolder:
 
     def read(self, task: Task) -> Outcome | None:
         """Outcome of a task, or None if it is not finished or its file is damaged."""
-        import h5py
-
-        path = self.task_file(task.number)
         try:
-            with h5py.File(path, "r", locking=False) as file:
-                same = file.attrs["format"] == _FORMAT
-                if not same or file.attrs["plan"] != _digest(self.text()):
+            with inspected(self.task_file(task.number), "result of a task") as file:
+                same = text(file, "format") == _FORMAT
+                if not same or text(file, "plan") != _digest(self.text()):
                     return None
-                described = json.loads(file["description"][()])
-                group = file.get("samples", {})
-                samples = {name: group[name][()] for name in group}
-        except (OSError, KeyError, ValueError):
+                described = json.loads(text_value(file, "description"))
+                names = [f"samples/{name}" for name in file.get("samples", ())]
+                samples = {name.removeprefix("samples/"): whole(file, name) for name in names}
+                failures = tuple(
+                    Failure(one["particles"], one["method"], tuple(one["replicas"]), one["reason"])
+                    for one in described["failures"]
+                )
+                return Outcome(task, tuple(described["replicas"]), samples, failures)
+        except FileError:
             return None
-        failures = tuple(
-            Failure(one["particles"], one["method"], tuple(one["replicas"]), one["reason"])
-            for one in described["failures"]
-        )
-        return Outcome(task, tuple(described["replicas"]), samples, failures)
 
     def remove_unfinished(self) -> None:
         """Remove what processes that were killed have left."""
@@ -306,7 +306,9 @@ def _read_plan(folder: str, text: str) -> tuple[Plan, Callable[[], Limit]]:
         stream = io.BytesIO((place.path / "arrays.npz").read_bytes())
         with np.load(stream, allow_pickle=False) as arrays:
             plan = Plan.from_dict(_joined(content["plan"], dict(arrays)))
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except InvalidInputError:
+        raise
+    except Exception as error:  # of a damaged plan anything can come
         raise FileError(f"the plan of the study in {folder} is damaged: {error}") from None
 
     @lru_cache(maxsize=1)

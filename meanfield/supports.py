@@ -8,7 +8,9 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from meanfield.grids import GridMeasure
+from meanfield.errors import InvalidInputError
+from meanfield.grids import MOST_AXES, GridMeasure
+from meanfield.inspection import variable, vector, whole
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.typing import Array, Float64Array
 
@@ -140,10 +142,12 @@ class ParticleSupport:
     @classmethod
     def read(cls, file: Any) -> ParticleSupport:
         """Support of the frames in an open file."""
-        _, particles, dim = file["position"].shape
+        particles, dim, dtype = _stored_particles(file)
         equal = np.broadcast_to(1 / particles, particles)
-        weights = file["weight"][()] if "weight" in file else equal
-        return cls(weights, dim, file["position"].dtype.name)
+        weights = whole(file, "weight", 1) if "weight" in file else equal
+        if len(weights) != particles:
+            raise ValueError(f"{particles} particles have {len(weights)} masses")
+        return cls(weights, dim, dtype)
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -212,8 +216,10 @@ class ReweightedSupport:
     @classmethod
     def read(cls, file: Any) -> ReweightedSupport:
         """Support of the frames in an open file."""
-        _, particles, dim = file["position"].shape
-        return cls(particles, dim, file["position"].dtype.name)
+        particles, dim, dtype = _stored_particles(file)
+        if variable(file, "weight", 2).shape[1] != particles:
+            raise ValueError(f"{particles} particles have {file['weight'].shape[1]} masses")
+        return cls(particles, dim, dtype)
 
     def __len__(self) -> int:
         return self.particles
@@ -279,7 +285,11 @@ class GridSupport:
     @classmethod
     def read(cls, file: Any) -> GridSupport:
         """Support of the frames in an open file."""
-        return cls(file["density"].shape[1:], file.attrs["lower"], file.attrs["upper"])
+        shape = variable(file, "density").shape[1:]
+        lower, upper = (vector(file, name, len(shape)) for name in ("lower", "upper"))
+        if not 1 <= len(shape) <= MOST_AXES or not (lower < upper).all():
+            raise ValueError("its grid has too many axes, or its box has no inside")
+        return cls(shape, lower, upper)
 
     def __len__(self) -> int:
         return int(np.prod(self.shape))
@@ -312,6 +322,8 @@ class GridSupport:
 
     def measure(self, values: Mapping[str, Array]) -> GridMeasure:
         """Measure of this density."""
+        if not np.isfinite(values["density"].sum()):
+            raise InvalidInputError("density must be finite")
         return GridMeasure.trusted(values["density"], self.lower, self.upper)
 
     def describe(self, names: Sequence[str]) -> tuple[str, str]:
@@ -325,6 +337,14 @@ class GridSupport:
 
 def _particle_axes(particles: int, dim: int, names: Sequence[str]) -> tuple[Axis, ...]:
     return (Axis("particle", particles), Axis("parameter", dim, tuple(names)))
+
+
+def _stored_particles(file: Any) -> tuple[int, int, str]:
+    """Number of particles and of their parameters in an open file, and the kind of numbers."""
+    found = variable(file, "position", 3)
+    if found.dtype.name not in ("float32", "float64"):
+        raise ValueError(f"its positions are numbers of the kind {found.dtype}")
+    return found.shape[1], found.shape[2], found.dtype.name
 
 
 def support_of(measure: Measure, *, changes_masses: bool = False) -> Support:
@@ -359,7 +379,7 @@ def frame_variables(file: Any) -> tuple[str, ...]:
         return ("density",)
     if "position" not in file:
         raise KeyError("it holds no measures")
-    reweighted = "weight" in file and file["weight"].ndim == 2
+    reweighted = "weight" in file and getattr(file["weight"], "ndim", 1) == 2
     return ("position", "weight") if reweighted else ("position",)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from meanfield.errors import InvalidInputError
+from meanfield.errors import FileError, InvalidInputError
 from meanfield.frames import FileSource, Source
 from meanfield.layout import Header
 from meanfield.measures import Measure
@@ -42,7 +42,12 @@ class _Measures(Sequence[Measure]):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(f"frame {index} of {len(self)}")
-        return self._support.measure(self._source.values(index % len(self)))
+        try:
+            return self._support.measure(self._source.values(index % len(self)))
+        except InvalidInputError as error:
+            raise FileError(
+                f"frame {index % len(self)} of {self._source.path} is damaged: {error}"
+            ) from None
 
     def __repr__(self) -> str:
         return f"<{len(self)} measures>"

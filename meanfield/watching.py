@@ -86,8 +86,6 @@ def is_being_written(path: str | Path) -> bool | None:
 
 
 def _is_locked(path: Path) -> bool | None:
-    if os.environ.get("HDF5_USE_FILE_LOCKING", "TRUE").upper() in ("FALSE", "0"):
-        return None
     try:
         import fcntl
     except ModuleNotFoundError:
@@ -119,7 +117,7 @@ def glance(path: str | Path) -> Glance:
     if status == "running" and is_being_written(path) is False:
         source = FileSource(Path(path))  # it may have come to its end just now
         status = "abandoned" if source.status == "running" else source.status
-    count, times = source.committed, source.save_times
+    count, times = source.committed, source.times
     return Glance(
         status=status,
         reason=source.reason,
@@ -137,7 +135,7 @@ def _remaining(source: FileSource, path: Path) -> timedelta | None:
     if not source.sessions:
         return None
     first = max(1, source.sessions[-1]["frame"]) - 1
-    times, count = source.save_times, source.committed
+    times, count = source.times, source.committed
     covered = times[count - 1] - times[first] if count > first else 0.0
     if covered <= 0.0:
         return None

@@ -269,7 +269,7 @@ def test_mistakes_are_answered_in_one_sentence(run, field):
     with pytest.raises(InvalidInputError, match="population problem has none"):
         mf.MeanField(pairs)
     for t in (-0.1, 2.1, np.inf):
-        with pytest.raises(InvalidInputError, match="recorded from t = 0 to 2|must be finite"):
+        with pytest.raises(InvalidInputError, match="recorded from t = 0 to 2|t must be a finite"):
             field.outputs(t)
     with pytest.raises(InvalidInputError, match="times must not decrease"):
         field.transport(np.zeros((1, 4)), [1.0, 0.5])

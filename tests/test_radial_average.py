@@ -98,6 +98,12 @@ def test_mistakes_are_named():
         radial_average(radial_average("relu", 3), 3)
     with pytest.raises(InvalidInputError, match="dim must be an integer >= 1, got 0"):
         radial_average("relu", 0)
+    with pytest.raises(InvalidInputError, match="nodes must be at most 1000, got 1001"):
+        radial_average("tanh", 3, nodes=1001)
+    with pytest.raises(InvalidInputError, match="parameters of an activation must be a table"):
+        activation_from_dict({"name": "leaky_relu", "parameters": 3})
+    with pytest.raises(InvalidInputError, match="a spline has at most 500 knots"):
+        linear_spline(range(501), range(501))
     with pytest.raises(InvalidInputError, match="radial_average needs the parameter dim"):
         activation_from_dict({"name": "radial_average", "parameters": {"activation": "relu"}})
     with pytest.raises(InvalidInputError, match="unknown parameter of radial_average 'dims'"):

@@ -8,7 +8,8 @@ import pytest
 import xarray
 
 from meanfield.cli import run as command
-from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.compression import compress
+from meanfield.errors import DivergenceError, FileError, InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.recording import PartialSupport, Recording, read_recorded_support
@@ -77,6 +78,19 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
     again = resume(tmp_path / "run.h5")
     assert list(again.measures) == list(whole.measures)
     assert again.risk.tolist() == whole.risk.tolist()
+
+
+def test_a_compressed_part_can_be_made_longer(tmp_path):
+    rigid = ParticleFlow(method="rk4", step=1 / 8)
+    whole = simulate(
+        PROBLEM, START, rigid, t_end=2.0, save_at=[*TIMES, 2.0], store=tmp_path / "whole.h5",
+        recording=FEW, seed=5,
+    )  # fmt: skip
+    run_to(tmp_path / "run.h5", FEW, solver=rigid)
+    compress(tmp_path / "run.h5")
+    longer = resume(tmp_path / "run.h5", t_end=2.0, save_at=[2.0])
+    assert list(longer.measures) == list(whole.measures)
+    assert longer.risk.tolist() == whole.risk.tolist() and longer.particles == 40
 
 
 def test_the_choice_of_particles_is_uniform_and_belongs_to_the_seed():
@@ -172,3 +186,19 @@ def test_the_command_line_records_a_part(tmp_path, monkeypatch, capsys):
     for option, text in (("--frame-particles", "0"), ("--frame-dtype", "float16")):
         assert command([*small, option, text, "--out", "other.h5"]) == 2
     assert "must be >= 1, got 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("run_particles", "many"), ("run_dtype", "float16"), ("particle", [0, 1, 2, 3, 5, 5, 6]),
+     ("particle", [0, 1, 2, 3, 4, 5, 40]), ("particle", [-1, 1, 2, 3, 4, 5, 6])],
+)  # fmt: skip
+def test_a_file_that_does_not_say_which_particles_it_holds_is_refused(tmp_path, name, value):
+    run_to(tmp_path / "run.h5", FEW)
+    with h5py.File(tmp_path / "run.h5", "r+") as file:
+        if name == "particle":
+            file[name][:] = value
+        else:
+            file.attrs[name] = value
+    with pytest.raises(FileError, match=r"it is of a run of|do not increase"):
+        _ = Trajectory.open(tmp_path / "run.h5").measures

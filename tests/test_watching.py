@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -148,8 +149,17 @@ def test_on_a_terminal_there_is_a_bar_and_elsewhere_lines():
             assert "100 %" in text.getvalue()
 
 
-def test_where_locks_are_off_nobody_is_declared_dead(path, monkeypatch):
-    path.write_bytes(b"")
+def test_where_a_disk_has_no_locks_nobody_is_declared_dead(path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    CASES["particle-flow-euler"].run(TIMES[:3], store=path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["status"] = "running"
     assert is_being_written(path) is False
-    monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "FALSE")
+    assert glance(path).status == "abandoned"
+
+    def without_locks(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", without_locks)
     assert is_being_written(path) is None
+    assert glance(path).status == "running"

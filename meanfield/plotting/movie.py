@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.animation import FFMpegWriter, FuncAnimation
 
 from meanfield.checks import as_count, as_number
-from meanfield.errors import FileError
+from meanfield.errors import FileError, InvalidInputError
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.scene import Scene
 from meanfield.plotting.style import check_target, theme, written_whole
@@ -29,6 +29,7 @@ __all__ = ["Animation", "animate", "find_ffmpeg"]
 _KINDS = (".mp4", ".gif", ".html")
 _DPI = {".mp4": 200.0, ".gif": 80.0, ".html": 100.0}
 _HOLD_START, _HOLD_END = 0.5, 1.5  # seconds for which the first and the last picture stand still
+_MOST_PICTURES = 100_000  # more than an hour
 _EMBED_LIMIT = 500.0  # megabytes of pictures in one html file
 _ICONS = {
     "fa-minus": "−", "fa-plus": "+", "fa-fast-backward": "⏮", "fa-step-backward": "◂",
@@ -106,7 +107,11 @@ def animate(
     PosixPath('run.mp4')
     """
     as_count("fps", fps)
-    count = max(round(as_number("seconds", seconds, "positive") * fps), 2)
+    if as_number("seconds", seconds, "positive") * fps > _MOST_PICTURES:
+        raise InvalidInputError(
+            f"a movie has at most {_MOST_PICTURES} pictures, and {seconds:g} seconds are more"
+        )
+    count = max(round(seconds * fps), 2)
     target = None if path is None else _target(Path(path), force)
     resolution = None if dpi is None else as_number("dpi", dpi, "positive")
     scene = Scene(run, directions)

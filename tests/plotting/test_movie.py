@@ -121,6 +121,7 @@ def test_an_existing_movie_is_not_overwritten_silently(tmp_path):
         ("run.avi", {}, r"must end in .mp4, .gif, .html, got the suffix '.avi'"),
         ("run.gif", {"fps": 0}, "fps must be an integer >= 1"),
         ("run.gif", {"seconds": -1.0}, "seconds must be a positive finite number"),
+        ("run.gif", {"seconds": 4001.0}, "at most 100000 pictures, and 4001 seconds are more"),
         ("run.gif", {"dpi": 0}, "dpi must be a positive finite number"),
     ],
 )
