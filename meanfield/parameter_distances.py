@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from meanfield import distances
 from meanfield.engines.threads import single_threaded_blas
+from meanfield.errors import MeanfieldError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.slices import SlicedTarget
@@ -92,7 +94,8 @@ class ParameterTarget:
             found["wasserstein_2"] = distances.wasserstein(measure, target, p=2)
         few = ParticleMeasure(self.atoms.positions[:_FEW_ATOMS])
         if not on_line and len(measure) * len(few) <= _MOST_PAIRS["sinkhorn"]:
-            found["sinkhorn"] = distances.sinkhorn(measure, few, self.regularization)
+            with suppress(MeanfieldError):  # of a network that is about to diverge
+                found["sinkhorn"] = distances.sinkhorn(measure, few, self.regularization)
         if pairs <= _MOST_PAIRS["energy"]:
             found["energy"] = distances.energy(measure, self.atoms)
         return found

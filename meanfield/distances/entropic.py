@@ -79,8 +79,9 @@ def sinkhorn(mu: Measure, nu: Measure, regularization: float | None = None) -> f
     if regularization is None:
         regularization = 0.05 * mean_square_distance(first, second) or 1.0
     epsilon = as_number("regularization", regularization, "positive")
-    cross = _entropic_cost(first, second, epsilon)
-    own = _own_entropic_cost(first, epsilon) + _own_entropic_cost(second, epsilon)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # looked for below
+        cross = _entropic_cost(first, second, epsilon)
+        own = _own_entropic_cost(first, epsilon) + _own_entropic_cost(second, epsilon)
     return cross - 0.5 * own
 
 
@@ -99,6 +100,8 @@ def _entropic_cost(first: Atoms, second: Atoms, epsilon: float) -> float:
     for e in [*early, *[last] * _AVERAGED]:
         pair = _ScaledPair.of(first, second, e)
         rows, columns = pair.rows(f, g), pair.columns(f, g)
+        if min(rows.min(), columns.min()) <= 0.0:
+            raise _no_convergence(epsilon)
         f -= 0.5 * e * np.log(rows)
         g -= 0.5 * e * np.log(columns)
     pair = _ScaledPair.of(first, second, last)
@@ -109,8 +112,9 @@ def _entropic_cost(first: Atoms, second: Atoms, epsilon: float) -> float:
         wrong = weighted_sum(second.masses, np.abs(columns - 1.0))
         if wrong <= _TOLERANCE:
             return shift + float(weighted_sum(first.masses, f) + weighted_sum(second.masses, g))
-        with np.errstate(divide="ignore"):  # too long a step: the next one goes back
-            change = -last * np.log(columns)
+        change = -last * np.log(columns)  # infinite after too long a step: the next goes back
+        if not (np.isfinite(f).all() and (mixing.started or np.isfinite(change).all())):
+            break  # costs beyond all numbers
         g = mixing.next(g, change, wrong)
     raise _no_convergence(epsilon)
 
@@ -132,6 +136,11 @@ class _AndersonMixing:
         self._least = np.inf
         self._points: list[Float64Array] = []
         self._residuals: list[Float64Array] = []
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a point to go back to."""
+        return bool(self._points)
 
     def next(self, point: Float64Array, residual: Float64Array, error: float) -> Float64Array:
         """Where to look next, after a residual at a point and the size of its error."""
@@ -178,6 +187,8 @@ def _halvings(first: Atoms, second: Atoms, epsilon: float) -> list[float]:
     """
     points = np.concatenate([first.positions, second.positions])
     size = float((np.ptp(points, axis=0) ** 2).sum())
+    if not np.isfinite(size / epsilon):
+        raise _no_convergence(epsilon)
     count = int(np.ceil(np.log2(max(size / epsilon, 1.0))))
     return [epsilon * 2.0**power for power in range(count, -1, -1)]
 

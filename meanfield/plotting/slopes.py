@@ -51,8 +51,9 @@ def draw_slopes(study: Study, *, index: int = -1, ax: Axes | None = None) -> Axe
             ]
         for row, (title, rate) in enumerate(rates):
             _row(ax, row, title, rate)
+        slopes = [rate.slope for _, rate in rates]
         shown = np.clip([value for _, rate in rates for value in _extent(rate)], *_RANGE)
-        low, high = min([*shown, -0.5]), max([*shown, 0.0])
+        low, high = min([*shown, *slopes, -0.5]), max([*shown, *slopes, 0.0])
         ax.set(xlim=(low - 0.1, high + 0.1), ylim=(len(rates) - 0.3, -0.9), xlabel="slope")
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)

@@ -109,3 +109,11 @@ def test_noisy_copies_converge():
         ParticleMeasure(points), ParticleMeasure(points + 0.01 * rng.normal(size=(50, 3)))
     )
     assert 0.0 < value < 1e-3
+
+
+@pytest.mark.parametrize("size", [1e6, 1e100, 1e200])
+def test_costs_beyond_numbers_are_told(size):
+    rng = np.random.default_rng(0)
+    far = ParticleMeasure(size * rng.normal(size=(16, 2)))
+    with pytest.raises(MeanfieldError, match="did not converge at regularization 0.5"):
+        distances.sinkhorn(far, ParticleMeasure(rng.normal(size=(64, 2))), 0.5)
