@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from meanfield.direct_file import DirectFile, hdf5_in
 from meanfield.errors import FileError
 from meanfield.trajectory import Trajectory
 
@@ -91,7 +92,11 @@ def _beside(target: Path) -> Iterator[Path]:
 def _write_copy(source: Path, part: Path) -> None:
     import h5py
 
-    with h5py.File(source, "r") as old, h5py.File(part, "w") as new:
+    with (
+        h5py.File(source, "r") as old,
+        DirectFile(part, make=True) as written,
+        hdf5_in(written) as new,
+    ):
         names = _names(old)
         _copy_attributes(old, new)
         for name in names:

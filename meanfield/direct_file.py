@@ -14,7 +14,7 @@ from typing import Any
 
 from meanfield.errors import FileError
 
-__all__ = ["DirectFile", "is_locked", "put_in_place", "uninterrupted"]
+__all__ = ["DirectFile", "hdf5_in", "is_locked", "put_in_place", "uninterrupted"]
 
 # What some network disks answer to what they cannot do: locks, or two names of a file.
 _CANNOT = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.EPERM}
@@ -201,6 +201,35 @@ def _locked(descriptor: int) -> bool:
         if error.errno not in _CANNOT:
             raise
     return True
+
+
+@contextmanager
+def hdf5_in(file: DirectFile) -> Iterator[Any]:
+    """A new HDF5 file in these bytes, open inside.
+
+    Raises
+    ------
+    OSError
+        If a write failed, whatever the library made of that.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with DirectFile(Path(folder, "new.h5"), make=True) as file:
+    ...         with hdf5_in(file) as new:
+    ...             new["number"] = 7
+    """
+    import h5py
+
+    file.truncate(0)
+    try:
+        with uninterrupted(), h5py.File(file, "w") as new:
+            yield new
+    except Exception:
+        file.check()
+        raise
+    file.check()
 
 
 @contextmanager

@@ -197,6 +197,8 @@ def _masses(weights: Float64Array, numbers: IntArray | None) -> Float64Array:
         raise ZeroDivisionError(
             f"the {len(numbers)} particles to record have no mass; record more of them"
         )
+    if np.ptp(weights[numbers]) <= 1e-12 * weights[numbers[0]]:
+        return np.full(len(numbers), 1.0 / len(numbers))  # as files, which keep no equal masses
     return np.asarray(weights[numbers] / total)
 
 

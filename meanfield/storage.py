@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from meanfield.direct_file import DirectFile, put_in_place, uninterrupted
+from meanfield.direct_file import DirectFile, hdf5_in, put_in_place, uninterrupted
 from meanfield.errors import FileError
 from meanfield.layout import (
     Checksums,
@@ -175,10 +175,8 @@ class HDF5Store:
             )
         try:
             self._bytes = DirectFile(self.part, make=True)
-            self._bytes.truncate(0)
-            with uninterrupted(), h5py.File(self._bytes, "w") as file:
+            with hdf5_in(self._bytes) as file:
                 lay_out(file, header)
-            self._bytes.check()
             self._bytes.reserve()
             self._bytes.sync()
         except FileError:

@@ -412,7 +412,7 @@ class Study:
             write_study(partial, parts, rates)
             os.replace(partial, target)
         except OSError as error:
-            raise FileError(f"cannot write {target}: {error}") from error
+            raise FileError(f"cannot write {target}: {error.strerror or error}") from error
         finally:
             partial.unlink(missing_ok=True)
         return target

@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from meanfield.direct_file import DirectFile, hdf5_in
 from meanfield.errors import FileError
 from meanfield.inspection import inspected, integer, parsed, text, whole
 from meanfield.study_checks import check_study
@@ -41,7 +42,7 @@ def write_study(path: Path, parts: dict[str, Any], attributes: dict[str, str]) -
         Further words for whoever opens the file elsewhere.
     """
     settings = {f"setting_{key}": json.dumps(part) for key, part in parts["settings"].items()}
-    with h5py.File(path, "w") as file:
+    with DirectFile(path, make=True) as written, hdf5_in(written) as file:
         file.attrs.update(
             {
                 "format": _FORMAT,

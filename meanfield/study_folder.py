@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from meanfield.direct_file import DirectFile, hdf5_in
 from meanfield.errors import FileError, InvalidInputError, MeanfieldError
 from meanfield.inspection import inspected, text, text_value, whole
 from meanfield.kernels.directory import source_hash
@@ -197,8 +198,6 @@ class StudyFolder:
 
     def write(self, outcome: Outcome) -> None:
         """Record the outcome of a task."""
-        import h5py
-
         described = {
             "task": outcome.task.number,
             "replicas": outcome.replicas,
@@ -206,7 +205,8 @@ class StudyFolder:
         }
         with (
             self._replacing(self.task_file(outcome.task.number)) as partial,
-            h5py.File(partial, "w") as file,
+            DirectFile(partial, make=True) as written,
+            hdf5_in(written) as file,
         ):
             file.attrs.update(format=_FORMAT, plan=_digest(self.text()))
             file.create_dataset("description", data=json.dumps(described))

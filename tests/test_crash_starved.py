@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import tempfile
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import crash_cases
+from meanfield.direct_file import DirectFile, hdf5_in
 from meanfield.trajectory import Trajectory
 from processes import finished
 
@@ -67,7 +69,7 @@ def limit(size):
         ("prepare", None, 100, None),
         ("prepare", None, 9000, None),
         ("commit", 5, 500, 5),
-        ("commit", 5, 14000, 11),
+        ("write_state", 10, 500, 11),
         ("finish", "complete", 500, 11),
     ],
 )
@@ -88,6 +90,22 @@ def test_full_disk_ends_the_run_with_a_sentence_and_keeps_what_there_is(
     whole = Trajectory.open(folder / "run.h5")
     assert (whole.status, len(whole)) == ("complete", 11)
     assert np.isfinite(whole.risk).all()
+
+
+def squeezed(path, size):
+    """Write more than a file may hold, and fail with the reason."""
+    limit(size)
+    try:
+        with DirectFile(path, make=True) as file, hdf5_in(file) as new:
+            for number in range(200):
+                new[f"group/{number}"] = np.arange(100.0)
+    except OSError as error:
+        raise SystemExit(error.errno) from None
+
+
+@pytest.mark.parametrize("size", [50, 3000, 60000])
+def test_new_file_on_a_full_disk_fails_with_the_reason_and_no_crash(folder, size):
+    assert finished(squeezed, folder / "new.h5", size) == errno.EFBIG
 
 
 def as_nobody(action):

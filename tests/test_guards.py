@@ -49,7 +49,7 @@ GONE = {
     "sgd": (LINEAR, START, SGD(100.0), r"smaller step \(it is 100\)"),
     "langevin": (LINEAR, START, Langevin(100.0), r"smaller step \(it is 100\)"),
     "conic": (target(1e100, RELU), BALANCED, ConicFlow(0.1), r"smaller step \(it is 0\.1\)"),
-    "circle": (target(1e100, RELU), BALANCED, CircleFlow(8), "end the run earlier, add a ridge"),
+    "circle": (target(1e150, RELU), BALANCED, CircleFlow(8), "end the run earlier, add a ridge"),
     "muscl": (target(1e100), on_grid(), GridFlow("muscl"), "step size fell to .* more cells"),
     "noisy grid": (target(1e100, temperature=0.1), on_grid(), GridFlow("strang"), "fell to"),
     "reacting grid": (target(1e100), on_grid(), GridFlow("muscl", reaction=1.0), "fell to"),

@@ -13,9 +13,11 @@ import xarray
 
 import meanfield as mf
 from meanfield.cli import run as command
+from meanfield.compression import compress
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.extension import later_times
 from meanfield.observers import Accuracy, OptimalityGap, TestRisk
+from meanfield.recording import Recording
 from meanfield.solver import solvers
 from meanfield.solvers import ParticleFlow, QuadratureFlow
 from meanfield.storage import HDF5Store
@@ -268,6 +270,15 @@ def test_a_file_without_a_state_cannot_be_extended(tmp_path):
     with pytest.raises(FileError, match="no solver state"):
         HDF5Store.reopen(path)
     assert len(mf.open(path)) == len(TIMES)
+
+
+def test_frames_of_some_particles_in_a_compressed_file_are_extended(tmp_path):
+    path, recording = tmp_path / "run.h5", Recording(50, "float32")
+    FLOW.run(np.linspace(0.0, 0.3, 4), store=path, recording=recording)
+    compress(path)
+    longer = mf.resume(path, t_end=0.6)
+    assert len(longer.measures[0]) == 50
+    assert_equal_runs(longer, FLOW.run(np.linspace(0.0, 0.6, 7), recording=recording))
 
 
 SMALL = [
