@@ -13,7 +13,6 @@ from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
-import test_hostile
 from hypothesis import HealthCheck, settings
 
 from hostile_files import KINDS, outcomes
