@@ -130,15 +130,15 @@ class CircleFlow:
         while True:
             rate, fastest = self._rate(problem, state.sums)
             longest = _SHARE / fastest if fastest > 0.0 else np.inf
-            if not np.isfinite(rate).all() or state.time + longest == state.time:
+            if np.isfinite(rate).all() and not state.time + longest <= t:
+                rest = max(t - state.time, 0.0)
+                return state, self._lifted(self._step(problem, state.sums, rate, rest))
+            if not np.isfinite(rate).all() or longest < 1e-14 * max(state.time, 1e-3):
                 raise DivergenceError(
                     f"the flow left the finite numbers at t = {state.time:.6g}; the solution grows "
                     "beyond all numbers: end the run earlier, add a ridge, or scale the data down",
                     state.time,
                 )
-            if not state.time + longest <= t:
-                rest = max(t - state.time, 0.0)
-                return state, self._lifted(self._step(problem, state.sums, rate, rest))
             sums = self._step(problem, state.sums, rate, longest)
             state = replace(state, sums=sums, time=state.time + longest, steps=state.steps + 1)
 
