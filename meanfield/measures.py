@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 # What no memory of any machine holds; below that it is asked whether this one does.
-_MOST_PARTICLES = 2**48
+_MOST_PARTICLES = 2**50
 
 Sampling = Literal["iid", "sobol"]
 

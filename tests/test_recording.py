@@ -200,5 +200,5 @@ def test_a_file_that_does_not_say_which_particles_it_holds_is_refused(tmp_path, 
             file[name][:] = value
         else:
             file.attrs[name] = value
-    with pytest.raises(FileError, match=r"it is of a run of|do not increase"):
+    with pytest.raises(FileError, match=r"it is of a run of|do not increase|of the wrong kind"):
         _ = Trajectory.open(tmp_path / "run.h5").measures

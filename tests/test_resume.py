@@ -178,7 +178,7 @@ def test_an_unknown_activation_is_named(tmp_path, capsys):
     path = stopped(tmp_path / "run.h5", 4)
     with h5py.File(path, "r+") as file:
         file.attrs["problem"] = file.attrs["problem"].replace("tanh", "my_own")
-    with pytest.raises(InvalidInputError, match="unknown activation 'my_own'"):
+    with pytest.raises(FileError, match="unknown activation 'my_own'"):
         mf.resume(path)
     assert command(["simulate", "--resume", str(path)]) == 2
     assert "unknown activation 'my_own'" in capsys.readouterr().err
