@@ -42,14 +42,15 @@ def bounds(
     covector: Array,
     rounding: float,
     crossing: float,
+    tiny: float = 0.0,
 ) -> Sums:
     """Errors that are allowed where every operation rounds.
 
     Values may be wrong by |σ| + |σ'| (|w|·|x| + |b|) times `rounding`, slopes by
     |σ'| + |σ''| (…) + 1. A sum over several knots rounds on the scale of its steepest
     line, of moderate height.
-    A pre-activation within `crossing` times its own scale of a kink may take the slope
-    of the other side.
+    A pre-activation within `crossing` times its own scale of a kink, or within `tiny`, where
+    products vanish, may take the slope of the other side.
     """
     a, w, b = split(neuron, positions)
     x, u = inputs.astype(np.float64), covector.astype(np.float64)
@@ -62,7 +63,7 @@ def bounds(
         steepest = np.abs(neuron.activation.derivative([*kinks, np.inf])).max()
         wrong_value += steepest * (np.minimum(size, 4.0) + np.abs(kinks).max())
         wrong_slope += steepest
-    jump = _jumps(neuron.activation, w @ x.T + b[:, None], size, crossing)
+    jump = _jumps(neuron.activation, w @ x.T + b[:, None], size, crossing, tiny)
     wrong_value = rounding * wrong_value + crossing * jump * size
     wrong_slope = rounding * wrong_slope + jump
     return _sums(neuron, np.abs(a), masses, np.abs(x), np.abs(u), wrong_value, wrong_slope)
@@ -84,12 +85,12 @@ def jets(activation: Activation, z: Float64Array) -> Float64Array:
 
 
 def _jumps(
-    activation: Activation, z: Float64Array, size: Float64Array, crossing: float
+    activation: Activation, z: Float64Array, size: Float64Array, crossing: float, tiny: float
 ) -> Float64Array:
     """How far σ' jumps at a kink that is as near to z as rounding."""
     jump = np.zeros_like(z)
     for kink in activation.kinks:
-        near = np.abs(z - kink) <= crossing * (size + abs(kink))
+        near = np.abs(z - kink) <= crossing * (size + abs(kink)) + tiny
         left, right = activation.derivative([kink, np.nextafter(kink, np.inf)])
         jump += near * abs(right - left)
     return jump

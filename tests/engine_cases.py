@@ -100,7 +100,7 @@ class Case:
     def allowed(self):
         # Products of small numbers may fall below the least normal number.
         tiny = float(np.finfo(self.dtype).tiny) * (self.points + 1)
-        limits = bounds(*self.arrays, ROUNDING[self.dtype], CROSSING[self.dtype])
+        limits = bounds(*self.arrays, ROUNDING[self.dtype], CROSSING[self.dtype], tiny)
         return Sums(*(bound + tiny for bound in parts(limits)))
 
 
