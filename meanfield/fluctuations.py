@@ -20,7 +20,7 @@ from meanfield.problem import Problem
 from meanfield.reduced import ReducedProblem
 from meanfield.typing import Float64Array
 
-__all__ = ["Fluctuations", "fluctuations"]
+__all__ = ["Fluctuations", "check_linearisable", "fluctuations"]
 
 
 @dataclass(frozen=True, eq=False)

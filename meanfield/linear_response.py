@@ -18,7 +18,7 @@ from meanfield.neuron_jets import NeuronJets
 from meanfield.problem import Problem
 from meanfield.typing import Float64Array
 
-__all__ = ["LinearResponse"]
+__all__ = ["RESOLUTION", "LinearResponse"]
 
 # Singular values below this part of the largest are left out. They are orthogonal to what is
 # kept, so that variances lack the square of it.

@@ -245,7 +245,12 @@ class Study:
     # -- means over seeds ------------------------------------------------------------------
 
     def values(self, name: str) -> tuple[Float64Array, Float64Array]:
-        """Mean or root mean square over seeds, and its standard error, both (W, T)."""
+        """Mean or root mean square over seeds, and its standard error, both (W, T).
+
+        Of the null of a random reference over the draws that there are.
+        """
+        if name.endswith("_null"):
+            return _mean_of_known(np.moveaxis(self.sample(name), 1, -1))
         samples = np.moveaxis(self.sample(name), 1, -1)
         power = quantities[name].power if name in quantities else 1
         return power_mean(samples, power), standard_error(samples, power)
