@@ -219,7 +219,7 @@ def _study(
         warnings.warn(failures_in_words(failures) + without, stacklevel=3)
     several = len(plan.methods) > 1
     steps = np.array([method.step for method in plan.methods]) if several else None  # type: ignore[attr-defined]
-    if progress:
+    if progress and sys.stderr.isatty():
         print("networks: all done; constants are being predicted", file=sys.stderr, flush=True)
     predictions, notes = predict(
         plan.experiment, plan.methods[0], plan.times, plan.seed, last=limit.measures[-1]

@@ -78,8 +78,8 @@ def predict(
     >>> flow = {"particle-flow": ParticleFlow()}
     >>> experiment = mf.Experiment("line", problem, mf.Gaussian(1), 100, [0.0, 1.0], flow)
     >>> found, notes = predict(experiment, ParticleFlow(), np.array([0.0, 1.0]))
-    >>> found["function_constant"].round(2), notes  # Var(w) x² e^{−2t}
-    (array([1.  , 0.13]), [])
+    >>> found["function_constant"].round(1), notes  # Var(w) x² e^{−2t}
+    (array([1. , 0.1]), [])
     """
     problem, test = experiment.problem, experiment.test
     if solver.name not in ("particle-flow", "sgd"):
