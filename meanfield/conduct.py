@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -53,7 +54,7 @@ def carry_out(
         limit = plan.limit(plan.run_reference(progress=progress))
         with _progress(plan.tasks, progress) as shown:
             outcomes = list(_performed(plan, limit, plan.tasks, shown))
-        return _study(plan, limit, outcomes, {})
+        return _study(plan, limit, outcomes, {}, progress)
     with _folder(folder) as place:
         place.begin(plan)
         limit = plan.limit(place.make_reference(plan, alone=True, progress=progress))
@@ -61,7 +62,7 @@ def carry_out(
         found = [(task, place.read(task)) for task in plan.tasks]
         place.remove_unfinished()
     lost = {task: problems.get(task.number, "its file is gone") for task, one in found if not one}
-    return _study(plan, limit, [one for _, one in found if one is not None], lost)
+    return _study(plan, limit, [one for _, one in found if one is not None], lost, progress)
 
 
 def _check_workers(workers: Any) -> None:
@@ -199,7 +200,13 @@ def _is_short(plan: Plan, limit: Limit, tasks: Sequence[Task], progress: StudyPr
     return seconds * sum(task.cost for task in tasks) / narrow.particles < _WORTHWHILE
 
 
-def _study(plan: Plan, limit: Limit, outcomes: Sequence[Outcome], lost: dict[Task, str]) -> Study:
+def _study(
+    plan: Plan,
+    limit: Limit,
+    outcomes: Sequence[Outcome],
+    lost: dict[Task, str],
+    progress: bool = False,
+) -> Study:
     """Put a study together; tell of what is missing."""
     missing = [
         Outcome(task, (), {}, (Failure(task.particles, task.method, task.replicas, reason),))
@@ -212,7 +219,11 @@ def _study(plan: Plan, limit: Limit, outcomes: Sequence[Outcome], lost: dict[Tas
         warnings.warn(failures_in_words(failures) + without, stacklevel=3)
     several = len(plan.methods) > 1
     steps = np.array([method.step for method in plan.methods]) if several else None  # type: ignore[attr-defined]
-    predictions, notes = predict(plan.experiment, plan.methods[0], plan.times, plan.seed)
+    if progress and sys.stderr.isatty():
+        print("networks: all done; constants are being predicted", file=sys.stderr, flush=True)
+    predictions, notes = predict(
+        plan.experiment, plan.methods[0], plan.times, plan.seed, last=limit.measures[-1]
+    )
     return Study(
         experiment=plan.experiment.name,
         particles=np.array(widths),

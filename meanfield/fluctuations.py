@@ -20,7 +20,7 @@ from meanfield.problem import Problem
 from meanfield.reduced import ReducedProblem
 from meanfield.typing import Float64Array
 
-__all__ = ["Fluctuations", "fluctuations"]
+__all__ = ["Fluctuations", "check_linearisable", "fluctuations"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +172,7 @@ def fluctuations(
     >>> found.function_error(width=100).round(4)
     array([0.1   , 0.0368])
     """
-    _check_problem(problem)
+    check_linearisable(problem)
     if not isinstance(nodes, ParticleMeasure):
         raise InvalidInputError(
             "nodes must be a ParticleMeasure, for example from meanfield.quadrature, got "
@@ -287,7 +287,8 @@ def _root_error(
     return np.asarray(np.sqrt(of_width / as_count("width", width) + of_step * noise))
 
 
-def _check_problem(problem: Problem) -> None:
+def check_linearisable(problem: Problem) -> None:
+    """Raise `InvalidInputError` unless the flow of a problem can be linearised."""
     if not isinstance(problem, Problem) or isinstance(problem, ReducedProblem):
         kind = getattr(problem, "kind", type(problem).__name__)
         raise InvalidInputError(

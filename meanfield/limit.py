@@ -39,11 +39,12 @@ class Limit:
     particles : int
         Particles, cells or nodes of the reference.
     measures : tuple of Measure
+        From which independent draws are taken.
     outputs : (T, n, k) array
         At the data.
     risk : (T,) array
     targets : mapping of int to tuple of SlicedTarget
-        The measures, cut for the sliced distance to networks of each width.
+        The limit, cut for the sliced distance to networks of each width.
     last : ParameterTarget
         The last measure, for the other distances of parameters.
     field : MeanField or None
@@ -55,6 +56,10 @@ class Limit:
         On those data, if they have labels.
     notes : tuple of str
         What to know about it.
+    is_sample : bool
+        Whether the reference is a random sample of the limit. Then one half of its particles,
+        drawn at random, is the target, and the other half the `measures`: what is drawn there
+        without replacement is as independent of the target as a network is.
     """
 
     times: Float64Array
@@ -69,6 +74,7 @@ class Limit:
     test_outputs: Float64Array | None
     test_accuracy: Float64Array | None
     notes: tuple[str, ...] = ()
+    is_sample: bool = False
 
 
 def limit_from_run(
@@ -108,9 +114,14 @@ def limit_from_run(
         if problem.loss.classifies:
             accuracy = np.array([problem.accuracy(measure, test) for measure in frames])
     measures = _with_equal_masses(frames, experiment, field, run, times)
+    targets = measures
+    is_sample = _is_sample(run, measures[0])
+    if is_sample:
+        targets, measures = _halves(measures, run.seed)
+        notes = (*notes, *_remarks_on_halves(len(measures[0]), widths))
     directions = random_directions(measures[0].dim, projections)
     with single_threaded_blas():
-        cuts = [SlicedTarget.of(part.to_particles(), widths, directions) for part in measures]
+        cuts = [SlicedTarget.of(part.to_particles(), widths, directions) for part in targets]
     return Limit(
         times=np.asarray(times, dtype=np.float64),
         particles=run.particles,
@@ -118,12 +129,13 @@ def limit_from_run(
         outputs=outputs,
         risk=np.array([problem.risk_of_outputs(values) for values in outputs]),
         targets={width: tuple(cut[width] for cut in cuts) for width in widths},
-        last=ParameterTarget.of(measures[-1], widths),
+        last=ParameterTarget.of(targets[-1], widths),
         field=field,
         test=test,
         test_outputs=test_outputs,
         test_accuracy=accuracy,
         notes=notes,
+        is_sample=is_sample,
     )
 
 
@@ -161,6 +173,36 @@ def _mean_field(run: Trajectory) -> tuple[MeanField | None, tuple[str, ...]]:
 def _is_random(run: Trajectory) -> bool:
     """Whether the run is gradient descent on random batches, whose path no neuron can follow."""
     return "sgd" in str(run.solver.name)
+
+
+def _is_sample(run: Trajectory, first: Measure) -> bool:
+    """Whether atoms of the limit are where chance has put them, not on a rule or a grid."""
+    if isinstance(first, GridMeasure) or not first.to_particles().is_uniform:
+        return False
+    return len(first) > 1 and (_is_random(run) or run.problem.temperature > 0.0)
+
+
+def _halves(
+    measures: Sequence[Measure], seed: int
+) -> tuple[tuple[Measure, ...], tuple[Measure, ...]]:
+    """Two parts of the particles, the same ones at all times, in random order."""
+    count = len(measures[0])
+    order = np.random.default_rng(seed).permutation(count)
+    first, second = (
+        tuple(ParticleMeasure(measure.to_particles().positions[part]) for measure in measures)
+        for part in (order[: count // 2], order[count // 2 :])
+    )
+    return first, second
+
+
+def _remarks_on_halves(count: int, widths: Sequence[int]) -> tuple[str, ...]:
+    """What the halves mean for distances of parameters, in words."""
+    draws = ", ".join(f"{count // width} for N = {width}" for width in widths)
+    return (
+        "the reference is a random sample: distances of parameters are those to one half of its "
+        f"particles, and draws from the limit are disjoint parts of the other {count}, at most "
+        f"{draws}",
+    )
 
 
 def _with_equal_masses(

@@ -18,14 +18,14 @@ from meanfield.neuron_jets import NeuronJets
 from meanfield.problem import Problem
 from meanfield.typing import Float64Array
 
-__all__ = ["LinearResponse"]
+__all__ = ["RESOLUTION", "LinearResponse"]
 
 # Singular values below this part of the largest are left out. They are orthogonal to what is
 # kept, so that variances lack the square of it.
 _NEGLIGIBLE = 1e-5
 # Length of a step, in units of the fastest rate of the linearised flow: Runge and Kutta's
 # steps are then wrong by 1e-6, Simpson's rule by 5e-5, for the fastest directions.
-_RESOLUTION = 0.15
+RESOLUTION = 0.15
 _MOST_STEPS = 200_000
 # Numbers that may be held at a time: 4 GB.
 _MOST_NUMBERS = 2**29
@@ -140,7 +140,7 @@ class LinearResponse:
                     self.time,
                 )
             left = time - response.time
-            longest = min(left, step or np.inf, _RESOLUTION / rate if rate > 0.0 else np.inf)
+            longest = min(left, step or np.inf, RESOLUTION / rate if rate > 0.0 else np.inf)
             if left > _MOST_STEPS * longest:
                 raise InvalidInputError(
                     f"the flow's fastest rate, {rate:.3g}, asks for {left / longest:.0f} steps to "

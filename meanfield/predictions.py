@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from meanfield.errors import MeanfieldError
 from meanfield.experiment import Experiment
-from meanfield.fluctuations import Fluctuations, fluctuations
-from meanfield.measures import ParticleMeasure
+from meanfield.fluctuations import Fluctuations, check_linearisable, fluctuations
+from meanfield.linear_flow import LinearFlow
+from meanfield.linear_response import RESOLUTION
+from meanfield.measures import Measure, ParticleMeasure
+from meanfield.problem import Problem
 from meanfield.solver import Solver
+from meanfield.streams import spawned_seeds
 from meanfield.typing import Float64Array
 
 __all__ = ["predict"]
 
-# Sobol nodes of the linearised flow, and pairs of a node with a datum that it may take.
-_NODES, _MOST_PAIRS = 1024, 2**20
-# Relative difference to the constants from half the nodes that is reported.
+# Nodes of each of two Sobol scramblings, fewer where it would take too long: as many
+# multiplications of both together take about 20 s.
+_NODES, _MOST_WORK = (512, 256, 128), 2e9
+# Relative doubt that is reported.
 _DOUBTFUL = 0.1
+# Directions that carry the responses to start and noise, as multiples of the outputs.
+_DIRECTIONS = 6, 5
 # Outputs up to which the covariance between all of them is kept.
 _MOST_OUTPUTS = 512
+_SYMBOLS = {
+    "function_constant": "C",
+    "coupling_constant": "K",
+    "step_constant": "D",
+    "step_coupling_constant": "D_c",
+}
 
 
 def predict(
-    experiment: Experiment, solver: Solver[Any], times: Float64Array, seed: int = 0
+    experiment: Experiment,
+    solver: Solver[Any],
+    times: Float64Array,
+    seed: int = 0,
+    *,
+    last: Measure | None = None,
 ) -> tuple[dict[str, Float64Array], list[str]]:
     """Predicted constants of width and step, and why there are none.
 
@@ -36,6 +55,8 @@ def predict(
     times : (T,) array
     seed : int
         Of the Sobol nodes.
+    last : Measure, optional
+        The limit at the last time, where the flow may be faster than at the start.
 
     Returns
     -------
@@ -43,7 +64,9 @@ def predict(
         ``function_constant``, ``coupling_constant``, ``test_constant`` for held-out inputs
         and, for SGD, ``step_constant``, ``step_coupling_constant`` and
         ``test_step_constant``, each (T,), as in `meanfield.fluctuations`; ``covariance``
-        and, for SGD, ``step_covariance`` at the last time. Empty if it does not apply.
+        and, for SGD, ``step_covariance`` at the last time: the mean over two independent
+        scramblings of the nodes; half their difference is ``…_constant_error``. Empty if it
+        does not apply, or would take much longer than 20 s.
     notes : list of str
 
     Examples
@@ -55,27 +78,84 @@ def predict(
     >>> flow = {"particle-flow": ParticleFlow()}
     >>> experiment = mf.Experiment("line", problem, mf.Gaussian(1), 100, [0.0, 1.0], flow)
     >>> found, notes = predict(experiment, ParticleFlow(), np.array([0.0, 1.0]))
-    >>> found["function_constant"].round(2), notes  # Var(w) x² e^{−2t}
-    (array([1.  , 0.13]), [])
+    >>> found["function_constant"].round(1), notes  # Var(w) x² e^{−2t}
+    (array([1. , 0.1]), [])
     """
     problem, test = experiment.problem, experiment.test
     if solver.name not in ("particle-flow", "sgd"):
         return {}, [f"there are no predicted constants for the solver {solver.name}"]
     if getattr(solver, "momentum", 0.0) > 0.0:
         return {}, ["there are no predicted constants for SGD with momentum"]
-    if _NODES * len(problem.data) > _MOST_PAIRS:
-        return {}, [
-            f"constants are predicted for up to {_MOST_PAIRS // _NODES} points; "
-            f"there are {len(problem.data)}"
-        ]
     inputs = None if test is None else test.inputs
-    nodes = experiment.initial.sample(_NODES, seed, "sobol")
     try:
-        found = fluctuations(problem, nodes, times, inputs=inputs)
-        half = fluctuations(problem, ParticleMeasure(nodes.positions[: _NODES // 2]), times)
+        check_linearisable(problem)
+        count, work = _node_count(experiment, float(times[-1]), seed, last)
+        if count is None:
+            return {}, [
+                "there are no predicted constants: the linearised flow would take about "
+                f"{work / _MOST_WORK:.0f} times as long as is allowed here; "
+                "meanfield.fluctuations takes any time, with nodes of your choice"
+            ]
+        parts = [
+            _constants(
+                fluctuations(
+                    problem,
+                    experiment.initial.sample(count, scrambling, "sobol"),
+                    times,
+                    inputs=inputs,
+                ),
+                experiment,
+                solver,
+            )
+            for scrambling in spawned_seeds(seed, count)[:2]
+        ]
     except MeanfieldError as error:
         reason = str(error).partition(";")[0]
         return {}, [f"there are no predicted constants: {reason}"]
+    predictions = {name: 0.5 * (value + parts[1][name]) for name, value in parts[0].items()}
+    doubts = {
+        f"{name}_error": 0.5 * np.abs(value - parts[1][name])
+        for name, value in parts[0].items()
+        if name.endswith("_constant")
+    }
+    return predictions | doubts, _notes(predictions, doubts)
+
+
+def _node_count(
+    experiment: Experiment, end: float, seed: int, last: Measure | None
+) -> tuple[int | None, float]:
+    """How many nodes can be borne, if any, and the work of that many."""
+    problem = experiment.problem
+    few = experiment.initial.sample(_NODES[-1], seed, "sobol")
+    rate = _fastest(problem, few)
+    if last is not None:
+        particles = last.to_particles()
+        if particles.is_uniform:
+            rate = max(rate, _fastest(problem, ParticleMeasure(particles.positions[: len(few)])))
+    steps = max(2.0, end * rate / RESOLUTION)
+    outputs = len(problem.data) * problem.neuron.outputs
+    start, noise = (factor * outputs for factor in _DIRECTIONS)
+    work = np.inf
+    for count in _NODES:
+        numbers = count * problem.neuron.dim
+        work = 2.0 * steps * numbers * outputs * (min(count, start) + min(numbers, noise))
+        if work <= _MOST_WORK:
+            return count, work
+    return None, work
+
+
+def _fastest(problem: Problem, nodes: ParticleMeasure) -> float:
+    """Fastest rate of the linearised flow at nodes."""
+    positions = nodes.positions.astype(np.float64)
+    flow = LinearFlow.at(problem, positions, nodes.weights)
+    return flow.fastest(np.cos(np.arange(positions.size))[:, None], 8)[0]
+
+
+def _constants(
+    found: Fluctuations, experiment: Experiment, solver: Solver[Any]
+) -> dict[str, Float64Array]:
+    """What a study keeps of the fluctuations from one set of nodes."""
+    problem, test = experiment.problem, experiment.test
     predictions = {
         "function_constant": found.function_constant,
         "coupling_constant": found.coupling_constant,
@@ -94,7 +174,7 @@ def predict(
         if test is not None and found.at_inputs is not None:
             variance = found.at_inputs.step_variance
             predictions["test_step_constant"] = share * _mean(test.weights, variance)
-    return predictions, _doubts(found, half, solver.name == "sgd")
+    return predictions
 
 
 def _batch_share(solver: Any) -> float:
@@ -102,17 +182,18 @@ def _batch_share(solver: Any) -> float:
     return 1.0 / solver.batch_size if solver.replacement else 0.0
 
 
-def _doubts(found: Fluctuations, half: Fluctuations, with_steps: bool) -> list[str]:
-    """Which constants are not known well at the last time: those from half the nodes differ."""
-    names = {"function_constant": "C", "coupling_constant": "K"}
-    if with_steps:
-        names |= {"step_constant": "D", "step_coupling_constant": "D_c"}
+def _notes(
+    predictions: Mapping[str, Float64Array], doubts: Mapping[str, Float64Array]
+) -> list[str]:
+    """Which constants are not known well at the last time."""
     notes = []
-    for name, symbol in names.items():
-        value, other = (float(getattr(part, name)[-1]) for part in (found, half))
-        if abs(value - other) > _DOUBTFUL * abs(value):
+    for name, symbol in _SYMBOLS.items():
+        if name not in predictions:
+            continue
+        value, doubt = abs(float(predictions[name][-1])), float(doubts[f"{name}_error"][-1])
+        if doubt > _DOUBTFUL * value:
             notes.append(
-                f"the predicted {symbol} is known to {abs(value - other) / abs(value):.0%} only: "
+                f"the predicted {symbol} is known to {doubt / value:.0%} only: "
                 "it has not converged in the nodes of the linearised flow"
             )
     return notes

@@ -73,13 +73,15 @@ def measure_replica(replica: Replica, limit: Limit) -> dict[str, Float64Array]:
     start = replica.initial.sample(replica.particles, initial_seed, "iid")
     run = _trained(replica, start, limit, solver_seed)
     beside = _beside(replica, start, limit, solver_seed)
-    nulls = _iid_samples(limit, replica.particles, null_seed)
+    nulls = _null_samples(replica, limit, null_seed)
     with single_threaded_blas():
         rows = [
             {
                 **_coupling(measure, beside, index),
                 **_of_outputs(replica.problem, measure.to_particles(), limit, index),
-                **_of_parameters(measure.to_particles(), nulls[index], limit, index),
+                **_of_parameters(
+                    measure.to_particles(), None if nulls is None else nulls[index], limit, index
+                ),
             }
             for index, measure in enumerate(run.measures)
         ]
@@ -141,19 +143,40 @@ def _of_outputs(
 
 
 def _of_parameters(
-    measure: ParticleMeasure, null: ParticleMeasure, limit: Limit, index: int
+    measure: ParticleMeasure, null: ParticleMeasure | None, limit: Limit, index: int
 ) -> dict[str, Any]:
     """Distances of the parameters to the limit, and the same of an iid sample of the limit."""
-    target = limit.targets[len(measure)][index]
-    row: dict[str, Any] = {}
-    for suffix, sample in (("", measure), ("_null", null)):
-        row[f"sliced_wasserstein{suffix}"] = target.distance(sample)
-        is_last = index == len(limit.times) - 1
-        found = limit.last.distances(sample) if is_last else dict.fromkeys(STATISTICS, np.nan)
-        row.update({f"{name}{suffix}": value for name, value in found.items()})
-        marginals = limit.last.marginal_distances(sample)
-        row[f"marginal_wasserstein{suffix}"] = marginals if is_last else np.nan * marginals
-    return row
+    row = _distances(measure, limit, index, "")
+    if null is None:
+        return row | {f"{name}_null": np.nan * np.asarray(value) for name, value in row.items()}
+    return row | _distances(null, limit, index, "_null")
+
+
+def _distances(sample: ParticleMeasure, limit: Limit, index: int, suffix: str) -> dict[str, Any]:
+    target = limit.targets[len(sample)][index]
+    is_last = index == len(limit.times) - 1
+    found = limit.last.distances(sample) if is_last else dict.fromkeys(STATISTICS, np.nan)
+    marginals = limit.last.marginal_distances(sample)
+    return {
+        f"sliced_wasserstein{suffix}": target.distance(sample),
+        **{f"{name}{suffix}": value for name, value in found.items()},
+        f"marginal_wasserstein{suffix}": marginals if is_last else np.nan * marginals,
+    }
+
+
+def _null_samples(replica: Replica, limit: Limit, seed: int) -> Sequence[ParticleMeasure] | None:
+    """Draws from the limit at each time that share no atom with those of other replicas.
+
+    Of a reference that is itself a sample they are disjoint parts, None when it is used up:
+    common atoms would make the null values of different replicas dependent.
+    """
+    count = replica.particles
+    if not limit.is_sample:
+        return _iid_samples(limit, count, seed)
+    if (replica.number + 1) * count > len(limit.measures[0]):
+        return None
+    chosen = slice(replica.number * count, (replica.number + 1) * count)
+    return [ParticleMeasure(part.to_particles().positions[chosen]) for part in limit.measures]
 
 
 def _iid_samples(limit: Limit, count: int, seed: int) -> list[ParticleMeasure]:

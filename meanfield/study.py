@@ -245,7 +245,12 @@ class Study:
     # -- means over seeds ------------------------------------------------------------------
 
     def values(self, name: str) -> tuple[Float64Array, Float64Array]:
-        """Mean or root mean square over seeds, and its standard error, both (W, T)."""
+        """Mean or root mean square over seeds, and its standard error, both (W, T).
+
+        Of the null of a random reference over the draws that there are.
+        """
+        if name.endswith("_null"):
+            return _mean_of_known(np.moveaxis(self.sample(name), 1, -1))
         samples = np.moveaxis(self.sample(name), 1, -1)
         power = quantities[name].power if name in quantities else 1
         return power_mean(samples, power), standard_error(samples, power)
@@ -260,8 +265,9 @@ class Study:
         network, null = (
             np.moveaxis(self.sample(part), 1, -1) ** power for part in (name, f"{name}_null")
         )
-        error = np.hypot(standard_error(network), standard_error(null))
-        return network.mean(axis=-1) - null.mean(axis=-1), error
+        value, error = _mean_of_known(null)
+        error = np.hypot(standard_error(network), error)
+        return network.mean(axis=-1) - value, error
 
     def excesses(self, name: str = "sliced_wasserstein", index: int = -1) -> list[Excess | None]:
         """Excess of a statistic over its null for each width, with error and p-value.
@@ -280,9 +286,10 @@ class Study:
         """
         power = statistics[name].power
         network, null = (self.sample(part)[:, :, index] ** power for part in (name, f"{name}_null"))
+        known = [other[np.isfinite(other)] for other in null]
         return [
-            null_excess(row, other) if np.isfinite([row, other]).all() else None
-            for row, other in zip(network, null, strict=True)
+            null_excess(row, other) if np.isfinite(row).all() and len(other) > 1 else None
+            for row, other in zip(network, known, strict=True)
         ]
 
     def rows(self, index: int | None = None) -> list[dict[str, float]]:
@@ -432,3 +439,13 @@ class Study:
         if not os.path.isfile(source):
             raise FileError(f"no study at {source}")
         return cls(**read_study(source))
+
+
+def _mean_of_known(samples: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Mean over the last axis of what is known, and its standard error; NaN where nothing is."""
+    known = np.isfinite(samples)
+    count = known.sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(known, samples, 0.0).sum(axis=-1) / count
+        squares = np.where(known, samples - mean[..., None], 0.0) ** 2
+        return mean, np.sqrt(squares.sum(axis=-1) / (count - 1) / count)

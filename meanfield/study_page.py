@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from meanfield.quantities import quantities, statistics
-from meanfield.study_table import constants, heading, number, with_error
+from meanfield.study_table import constants, heading, number, root_mean, with_error
 
 if TYPE_CHECKING:
     from meanfield.study import Study
@@ -149,7 +149,7 @@ def _calibrated(study: Study) -> str:
                 continue
             power = statistics[name].power
             value, null = (
-                (part[width] ** power).mean() ** (1.0 / power) for part in (values, nulls)
+                np.nanmean(part[width] ** power) ** (1.0 / power) for part in (values, nulls)
             )
             rows.append(
                 [
@@ -172,7 +172,7 @@ def _marginals(study: Study) -> str:
     if "marginal_wasserstein" not in study.samples:
         return ""
     values, nulls = (
-        np.sqrt((study.sample(name)[:, :, -1] ** 2).mean(axis=1))
+        root_mean(study.sample(name)[:, :, -1])
         for name in ("marginal_wasserstein", "marginal_wasserstein_null")
     )
     names = study.settings.get("parameters", [])

@@ -13,7 +13,7 @@ from meanfield.typing import Float64Array
 if TYPE_CHECKING:
     from meanfield.study import Study
 
-__all__ = ["constants", "heading", "number", "table", "with_error"]
+__all__ = ["constants", "heading", "number", "root_mean", "table", "with_error"]
 
 # Distances of the parameters that the terminal shows; pages show all.
 _SHOWN = ("sliced_wasserstein", "wasserstein_2")
@@ -63,7 +63,9 @@ def constants(study: Study, index: int = -1) -> list[tuple[str, str]]:
             text = str(entry)
             expected = study.predictions.get(predicted.get(letter, ""))
             if expected is not None:
-                text += f", predicted {number(float(expected[index]))}"
+                doubt = study.predictions.get(f"{predicted[letter]}_error", 0.0 * expected)
+                value = with_error(float(expected[index]), float(doubt[index]))
+                text += f", predicted {value}"
                 if np.isfinite(entry.error) and entry.error > 0.0:
                     text += f" ({_signed(entry.deviation(float(expected[index])))} s.e.)"
             symbol = symbols.get(letter, quantity.symbols[0] + "₂")
@@ -96,7 +98,7 @@ def _parameters(study: Study, index: int) -> str:
             continue
         lines[0] += [statistics[name].title, "same, iid limit", "p"]
         values, nulls = (
-            _root_mean(study.sample(part)[:, :, index]) for part in (name, f"{name}_null")
+            root_mean(study.sample(part)[:, :, index]) for part in (name, f"{name}_null")
         )
         for line, value, null, excess in zip(lines[1:], values, nulls, excesses, strict=True):
             line += ["—"] * 3 if excess is None else [
@@ -105,8 +107,12 @@ def _parameters(study: Study, index: int) -> str:
     return _aligned(lines)
 
 
-def _root_mean(samples: Float64Array) -> Float64Array:
-    return np.asarray(np.sqrt((samples**2).mean(axis=1)))
+def root_mean(samples: Float64Array) -> Float64Array:
+    """Root mean square over the seeds that are known, (W, …)."""
+    known = np.isfinite(samples)
+    total = np.where(known, samples, 0.0) ** 2
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.sqrt(total.sum(axis=1) / known.sum(axis=1)))
 
 
 def _notes(study: Study) -> list[str]:

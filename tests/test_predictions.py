@@ -10,9 +10,10 @@ import pytest
 
 from meanfield.datasets import Dataset
 from meanfield.experiment import Experiment
-from meanfield.measures import Gaussian
+from meanfield.fluctuations import fluctuations
+from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.neurons import Neuron
-from meanfield.predictions import predict
+from meanfield.predictions import _node_count, predict
 from meanfield.problem import Problem
 from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
@@ -25,7 +26,7 @@ LINE = Experiment(
     "line", LINEAR.problem, Gaussian(1, mean=LINEAR.limit), 100, TIMES,
     {"particle-flow": ParticleFlow()}, test=Dataset([[2.0]], [0.0]),
 )  # fmt: skip
-# Variance of 1024 Sobol normals.
+# Variance of 512 Sobol normals, twice.
 SOBOL = 0.01
 
 
@@ -67,11 +68,6 @@ def test_batches_divide_the_noise_of_steps_and_epochs_remove_it():
             ParticleFlow(),
             "there are no predicted constants: .*relu",
         ),
-        (
-            {"problem": Problem(LINEAR.problem.neuron, Dataset(np.ones(1025), np.ones(1025)))},
-            ParticleFlow(),
-            "constants are predicted for up to 1024 points; there are 1025",
-        ),
     ],
 )
 def test_where_they_do_not_apply_a_note_says_so(changes, solver, note):
@@ -79,3 +75,42 @@ def test_where_they_do_not_apply_a_note_says_so(changes, solver, note):
     assert found == {}
     assert len(notes) == 1
     assert re.search(note, notes[0])
+
+
+def test_what_would_take_too_long_is_refused_and_less_gets_fewer_nodes():
+    problem = Problem(Neuron(1, activation="tanh"), Dataset(np.linspace(-1, 1, 200), np.ones(200)))
+    broad = replace(LINE, problem=problem, initial=Gaussian(3), test=None)
+    found, notes = predict(broad, ParticleFlow(), 1e3 * TIMES)
+    assert found == {}
+    assert re.search(r"flow would take about \d+ times as long .*meanfield.fluctuations", notes[0])
+    counts = [_node_count(broad, end, 0, None)[0] for end in (1e-3, 1.5, 1e3)]
+    assert counts[0] == 512
+    assert counts[-1] is None
+
+
+def test_a_fast_limit_costs_more_than_its_start():
+    neuron = Neuron(1, activation="tanh", bias=False)
+    problem = Problem(neuron, LINEAR.data)
+    near = replace(LINE, problem=problem, initial=Gaussian(2), test=None)
+    far = ParticleMeasure(np.full((256, 2), [30.0, 0.1]))
+    assert _node_count(near, 1.0, 0, far)[1] > 10.0 * _node_count(near, 1.0, 0, None)[1]
+
+
+def test_doubt_is_half_the_difference_of_two_scramblings(monkeypatch):
+    found, notes = predict(LINE, ParticleFlow(), TIMES)
+    assert notes == []
+    assert 0.0 < found["function_constant_error"][-1] < SOBOL * found["function_constant"][-1]
+
+    calls = []
+
+    def scaled(*arguments, **options):
+        calls.append(1)
+        part = fluctuations(*arguments, **options)
+        factor = 1.0 if len(calls) == 1 else 1.5
+        return replace(part, function_constant=factor * part.function_constant)
+
+    monkeypatch.setattr("meanfield.predictions.fluctuations", scaled)
+    found, notes = predict(LINE, ParticleFlow(), TIMES)
+    value = found["function_constant"][-1]
+    assert found["function_constant_error"][-1] == pytest.approx(0.2 * value, rel=0.05)
+    assert re.search("the predicted C is known to (19|20|21)% only", notes[0])

@@ -16,6 +16,7 @@ from meanfield.measures import Gaussian, Sphere
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.reference import choose_reference, run_reference
+from meanfield.replica import Replica, _null_samples
 from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.trajectory import Trajectory
@@ -131,3 +132,34 @@ def test_times_of_the_study_are_frames_of_the_reference():
     assert set(times) <= set(run.times)
     assert run.times[-1] == 0.9
     assert len(run) == 20  # 19 of the experiment, and one that it has not
+
+
+def test_draws_from_a_random_reference_share_no_particle_with_the_target_or_each_other():
+    chosen = choose_reference(DIFFUSION, 256, WIDTHS)
+    limit = find_limit(DIFFUSION, chosen.solver, particles=256, **LIMIT)
+    assert limit.is_sample
+    assert limit.particles == 256
+    assert "at most 8 for N = 16, 2 for N = 64" in limit.notes[-1]
+    pool, target = limit.measures[-1].positions, limit.last.measure.positions
+    assert len(pool) == len(target) == 128
+    assert len(np.unique(np.concatenate([pool, target]))) == 256
+    replicas = [
+        Replica(DIFFUSION.problem, DIFFUSION.initial, chosen.solver, 64, 0, number)
+        for number in range(3)
+    ]
+    draws = [_null_samples(replica, limit, 0) for replica in replicas]
+    assert draws[2] is None
+    together = np.concatenate([draw[-1].positions for draw in draws[:2]])
+    np.testing.assert_array_equal(np.sort(together, axis=0), np.sort(pool, axis=0))
+    exact = find_limit(FLOW, ParticleFlow(), particles=256, **LIMIT)
+    assert not exact.is_sample
+    assert len(exact.measures[-1]) == 256
+
+
+def test_p_values_against_a_random_reference_need_two_draws():
+    study = compare(DIFFUSION, (16, 64), seeds=4, times=1.0, reference=256)
+    narrow, wide = study.excesses("sliced_wasserstein")
+    assert narrow.replicas == (4, 4)
+    assert wide.replicas == (4, 2)
+    assert str(study)
+    assert np.isfinite(study.excess()[0]).all()

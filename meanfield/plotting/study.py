@@ -147,10 +147,14 @@ def draw_parameters(study: Study, *, index: int = -1, ax: Axes | None = None) ->
                 continue
             for suffix, colour, face in (("", BLUE, BLUE), ("_null", ORANGE, "white")):
                 samples = study.sample(name + suffix)[:, :, index]
-                known = np.isfinite(samples).all(axis=1)
+                rows = [row[np.isfinite(row)] for row in samples]
+                known = np.array([len(row) > 1 for row in rows])
                 if not known.any():
                     continue
-                values, errors = power_mean(samples[known], 2), standard_error(samples[known], 2)
+                rows = [row for row in rows if len(row) > 1]
+                values, errors = (
+                    np.array([of(row, 2) for row in rows]) for of in (power_mean, standard_error)
+                )
                 title = statistics[name].title
                 ax.errorbar(
                     study.particles[known] * (0.97 if suffix else 1.03), values, yerr=errors,
