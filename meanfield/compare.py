@@ -10,22 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from meanfield.checks import as_count, as_finite_array, as_number
+from meanfield.checks import as_count, as_number
 from meanfield.conduct import carry_out
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
 from meanfield.problem import Problem
-from meanfield.reference import choose_reference
-from meanfield.solver import Solver
+from meanfield.reference import Reference, choose_reference
+from meanfield.solver import Solver, require_noiseless
 from meanfield.study import Study
+from meanfield.study_times import solver_steps, study_times
 from meanfield.tasks import Plan
-from meanfield.typing import Float64Array
 
 __all__ = ["compare", "plan_study"]
 
 _PROJECTIONS = 64
-# Fractions of the end time at which a study looks by default.
-_TELLING = (0.0, 0.125, 0.25, 0.5, 1.0)
+# Parameters beyond which nodes of a quadrature rule move for hours.
+_MOST_OF_QUADRATURE = 8
+_NOISELESS = ("particle-flow", "sgd", "online-sgd")
 
 
 def compare(
@@ -85,7 +86,9 @@ def compare(
         Steps of SGD, increasing, at least two: networks are trained with each of them.
     times : (T,) array, optional
         Times to look at, increasing, within those of the experiment; by default five of
-        its frames, from the first to the last.
+        its frames, from the first to the last. SGD and Langevin dynamics stand at whole steps
+        only: times must then be multiples of all their steps, and the default ones are moved
+        to the nearest.
     projections : int
         Directions of the sliced distance.
     seed : int
@@ -111,8 +114,8 @@ def compare(
     ------
     InvalidInputError
         If arguments do not make a study: fewer than two widths or seeds, widths out of
-        order, a reference that is not wider than they are, times outside the experiment,
-        a folder of another study.
+        order, a reference that is not wider than they are, times outside the experiment or
+        between steps, a folder of another study.
     DivergenceError
         If the reference leaves the finite numbers.
     MeanfieldError
@@ -187,8 +190,7 @@ def plan_study(
     as_count("seeds", seeds, least=2)
     as_count("seed", seed, least=0)
     as_count("projections", projections)
-    moments = _study_times(experiment, times)
-    method = experiment.solver(solver) if solver is None or isinstance(solver, str) else solver
+    method = _solver(experiment, solver)
     if getattr(method, "changes_masses", False):
         raise InvalidInputError(
             f"networks of finite width have neurons of equal mass, which the solver {method.name} "
@@ -199,16 +201,45 @@ def plan_study(
             f"networks of finite width consist of neurons, which the solver {method.name} does not "
             "move; compare takes particles, sgd or langevin"
         )
+    if method.name in _NOISELESS:
+        require_noiseless(experiment.problem, method.name)
+    methods = (method,) if steps is None else _with_steps(method, steps)
+    stand_in = _reference(experiment, reference, widths, method)
+    frames = np.asarray(experiment.save_at, dtype=np.float64)
     return Plan(
         experiment=experiment,
-        methods=(method,) if steps is None else _with_steps(method, steps),
-        reference=choose_reference(experiment, reference, widths, method),
+        methods=methods,
+        reference=stand_in,
         widths=tuple(widths),
         seeds=seeds,
-        times=moments,
+        times=study_times(frames, times, solver_steps([*methods, stand_in.solver])),
         projections=projections,
         seed=seed,
     )
+
+
+def _solver(experiment: Experiment, wanted: Any) -> Any:
+    if wanted is None or isinstance(wanted, str):
+        return experiment.solver(wanted)
+    if isinstance(wanted, type) or not all(hasattr(wanted, part) for part in ("name", "advance")):
+        raise InvalidInputError(
+            "solver must be a name such as 'sgd' or a solver such as SGD(step=0.01), "
+            f"got {wanted!r}"
+        )
+    return wanted
+
+
+def _reference(
+    experiment: Experiment, wanted: int | str | None, widths: Sequence[int], method: Any
+) -> Reference:
+    dim = experiment.problem.neuron.dim
+    if wanted == "quadrature" and dim > _MOST_OF_QUADRATURE:
+        raise InvalidInputError(
+            f"quadrature as the reference would take hours: neurons have {dim} parameters, and it "
+            f'serves up to {_MOST_OF_QUADRATURE}; use reference="particles" (--reference '
+            "particles), Sobol points of the same flow"
+        )
+    return choose_reference(experiment, wanted, widths, method)
 
 
 def _with_steps(method: Any, steps: Sequence[float]) -> tuple[Solver[Any], ...]:
@@ -243,21 +274,3 @@ def _check_widths(particles: Sequence[int]) -> list[int]:
             "widths must increase, got " + ", ".join(str(width) for width in widths)
         )
     return widths
-
-
-def _study_times(experiment: Experiment, times: Any) -> Float64Array:
-    frames = np.asarray(experiment.save_at, dtype=np.float64)
-    if times is None:
-        wanted = np.asarray(_TELLING) * frames[-1]
-        nearest = np.abs(frames - wanted[:, None]).argmin(axis=1)
-        return np.asarray(frames[np.unique(nearest)])
-    moments = as_finite_array("times", np.atleast_1d(times), 1).astype(np.float64)
-    end = float(frames[-1])
-    if (np.diff(moments) <= 0.0).any() or moments[0] < 0.0 or moments[-1] > end * (1 + 1e-12):
-        raise InvalidInputError(
-            f"times must increase within the experiment's [0, {end:g}], got "
-            + ", ".join(f"{moment:g}" for moment in moments)
-        )
-    if moments[-1] == 0.0:
-        raise InvalidInputError("times must hold at least one time after 0")
-    return moments

@@ -18,7 +18,7 @@ import numpy as np
 from meanfield.checks import as_count
 from meanfield.engines.threads import thread_count
 from meanfield.errors import InvalidInputError, MeanfieldError
-from meanfield.executors import Report, on_dask, on_processes, share_cores
+from meanfield.executors import Report, check_scheduler, on_dask, on_processes, share_cores
 from meanfield.limit import Limit
 from meanfield.predictions import predict
 from meanfield.progress import StudyProgress
@@ -50,6 +50,9 @@ def carry_out(
         answer.
     """
     _check_workers(workers)
+    begun = folder is not None and StudyFolder(folder).has_plan
+    if isinstance(workers, str) and workers != "local" and not begun:
+        check_scheduler(workers)
     if folder is None and workers == 1:
         limit = plan.limit(plan.run_reference(progress=progress))
         with _progress(plan.tasks, progress) as shown:
@@ -115,7 +118,8 @@ def failures_in_words(failures: Sequence[Failure]) -> str:
     """
     count = sum(len(failure.replicas) for failure in failures)
     parts = [
-        f"N = {one.particles}, seeds {', '.join(map(str, one.replicas))}: {one.reason}"
+        f"N = {one.particles}, seed{'s' if len(one.replicas) > 1 else ''} "
+        f"{', '.join(map(str, one.replicas))}: {one.reason}"
         for one in failures
     ]
     return f"{count} network{'s' if count > 1 else ''} failed: {'; '.join(parts)}"

@@ -19,7 +19,7 @@ from meanfield.engines.threads import thread_count
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.study_folder import run_task
 
-__all__ = ["Report", "on_dask", "on_processes", "share_cores"]
+__all__ = ["Report", "check_scheduler", "on_dask", "on_processes", "share_cores"]
 
 # Seconds after which a scheduler that does not answer is given up.
 _PATIENCE = 5.0
@@ -197,6 +197,12 @@ def on_dask(folder: Path, numbers: Sequence[int], cluster: Any) -> Iterator[Repo
         finally:
             with suppress(Exception):  # a scheduler that is gone cancels nothing
                 client.cancel(list(futures))
+
+
+def check_scheduler(address: str) -> None:
+    """Raise, as `on_dask`, unless a scheduler of Dask answers at an address."""
+    with _client(address, 1):
+        pass
 
 
 def _report(future: Any, number: int) -> Report:

@@ -55,6 +55,7 @@ def write_study(path: Path, parts: dict[str, Any], attributes: dict[str, str]) -
         _scale(file, "particles", parts["particles"])
         _scale(file, "seed", np.arange(next(iter(parts["samples"].values())).shape[1]))
         _scale(file, "time", parts["times"])
+        _name_parameters(file, parts)
         axes: tuple[str, ...] = ("particles", "seed", "time")
         if parts["steps"] is not None:
             _scale(file, "step", parts["steps"])
@@ -112,6 +113,14 @@ def _taken(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:
 
 def _scale(file: h5py.File, name: str, values: Array) -> None:
     file.create_dataset(name, data=values).make_scale(name)
+
+
+def _name_parameters(file: h5py.File, parts: dict[str, Any]) -> None:
+    """Let the axis of parameters hold their names, so that one can be chosen by it."""
+    names = parts["settings"].get("parameters", [])
+    marginals = parts["samples"].get("marginal_wasserstein")
+    if marginals is not None and 0 < len(names) == marginals.shape[-1]:
+        _scale(file, "parameter", np.array(names, dtype=h5py.string_dtype()))
 
 
 def _variable(file: h5py.File, name: str, values: Array, axes: tuple[str, ...]) -> None:

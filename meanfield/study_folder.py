@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from meanfield.direct_file import DirectFile, hdf5_in
+from meanfield.direct_file import DirectFile, hdf5_in, is_locked
 from meanfield.errors import FileError, InvalidInputError, MeanfieldError
 from meanfield.inspection import inspected, text, text_value, whole
 from meanfield.kernels.directory import source_hash
@@ -62,8 +62,53 @@ class StudyFolder:
         """Where the result of a task goes."""
         return self.path / f"task-{number:05d}.h5"
 
+    def check(self, plan: Plan) -> None:
+        """See that the study may be done here, without writing anything.
+
+        Raises
+        ------
+        InvalidInputError
+            If work of another study is in the folder, or of other versions.
+        FileError
+            If something else is.
+        """
+        described, _ = _split(plan.to_dict())
+        if self.has_work:
+            self._check_same({"plan": described, "versions": package_versions()})
+        elif self.path.exists():
+            with self._writing():
+                self._check_own()
+
+    def _check_own(self) -> None:
+        if any(not path.name.startswith(_OWN) for path in self.path.iterdir()):
+            raise FileError(f"{self.path} holds other files; a study needs a folder of its own")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FileError(f"cannot write the study's folder {self.path}: {error}") from None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something was computed here, or is being written now: more than a plan."""
+        if not self.has_plan:
+            return False
+        if self.reference.exists() or any(self.path.glob("task-*.h5")):
+            return True
+        running = self.path / "reference.h5.running"
+        if any(is_locked(path) for path in (running, *self.path.glob(f"*{_UNFINISHED}"))):
+            return True
+        try:
+            return len(Trajectory.open(running).times) > 0
+        except (FileError, InvalidInputError):
+            return False
+
     def begin(self, plan: Plan) -> None:
         """Write the plan, or see that the folder holds the same one.
+
+        The plan of another study of which nothing was computed is replaced.
 
         Raises
         ------
@@ -75,20 +120,18 @@ class StudyFolder:
         described, arrays = _split(plan.to_dict())
         text = json.dumps({"plan": described, "versions": package_versions()}, indent=1)
         if self.has_plan:
-            self._check_same(json.loads(text))
-            return
-        try:
+            if self.has_work or self.holds(plan):
+                self._check_same(json.loads(text))
+                return
+            with self._writing():
+                self.discard()
+        with self._writing():
             self.path.mkdir(exist_ok=True)
-            if any(not path.name.startswith(_OWN) for path in self.path.iterdir()):
-                raise FileError(f"{self.path} holds other files; a study needs a folder of its own")
+            self._check_own()
             with self._replacing(self.path / "arrays.npz") as partial, partial.open("wb") as stream:
                 np.savez(stream, allow_pickle=False, **arrays)
             with self._replacing(self.path / "plan.json") as partial:
                 partial.write_text(text, encoding="utf-8")
-        except FileError:
-            raise
-        except OSError as error:
-            raise FileError(f"cannot write the study's folder {self.path}: {error}") from None
 
     @property
     def has_plan(self) -> bool:

@@ -208,7 +208,7 @@ def _notes(study: Study) -> str:
     if not study.notes:
         return ""
     items = "".join(f"<li>{escape(note)}</li>" for note in study.notes)
-    return f"<h2>Left out</h2><ul>{items}</ul>"
+    return f"<h2>Notes</h2><ul>{items}</ul>"
 
 
 def _meaning() -> str:

@@ -67,13 +67,14 @@ class StudyRun:
             If something else is in the way.
         """
         check_output(self.reference, self.force)
-        if resume and not self.folder.has_plan:
+        begun = self.folder.has_work or (self.folder.has_plan and self.folder.holds(self.plan))
+        if resume and not begun:
             raise InvalidInputError(
                 f"there is no unfinished study in {self.folder.path}; leave out --resume"
             )
         if self.force and self.folder.has_plan and not self.folder.holds(self.plan):
             self.folder.discard()
-        self.folder.begin(self.plan)
+        self.folder.check(self.plan)
 
     def do_task(self, number: int) -> None:
         """Do one task alone."""

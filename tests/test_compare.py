@@ -15,7 +15,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import gamma
 
-from meanfield.compare import compare
+from meanfield.compare import compare, plan_study
 from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
 from meanfield.errors import InvalidInputError, MeanfieldError
@@ -167,7 +167,7 @@ def sgd_error(variance, step):
 
 def test_width_and_step_have_the_exact_constants_in_gradient_descent():
     """O7: moments of the mean weight under SGD close; f is at its minimum."""
-    steps, widths, variance = (0.0025, 0.02, 0.16), (16, 512), 0.04
+    steps, widths, variance = (0.0025, 0.02, 0.125), (16, 512), 0.04
     narrow = replace(LINE, initial=Gaussian(1, mean=LINEAR.limit, std=variance**0.5))
     study = compare(narrow, widths, seeds=40, solver="sgd", steps=steps, times=1.0)
     assert study.samples["function_distance"].shape == (2, 40, 1, 3)
@@ -310,6 +310,51 @@ def test_progress_goes_to_standard_error(capsys, monkeypatch):
 def test_bad_input_is_answered_by_one_sentence(particles, options, message):
     with pytest.raises(InvalidInputError, match=message):
         compare(LINE, particles, **options)
+
+
+def test_gradient_descent_is_compared_where_its_steps_end():
+    """Between steps networks stand still, and would be behind the limit."""
+    step, points = 0.3, len(LINEAR.data)
+    method = SGD(step, batch_size=points, replacement=False)
+    plan = plan_study(LINE, (4, 8), 2, reference=16, solver=method)
+    np.testing.assert_allclose(plan.times, [0.0, 0.3, 0.6, 0.9], rtol=1e-14)
+    study = compare(LINE, (4, 8), seeds=2, reference=16, solver=method)
+    distance = study.samples["coupling_distance"]
+    assert (distance[:, :, 1:] > 0.0).all()
+    several = plan_study(LINE, (4, 8), 2, reference=16, solver="sgd", steps=(0.1, 0.25))
+    np.testing.assert_allclose(several.times, [0.0, 0.5, 1.0], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"times": [0.0, 0.25, 0.6]},
+            r"multiples of the step 0\.3, .*got 0\.25; the nearest: 0\.3$",
+        ),
+        ({"times": 1.0}, r"got 1; the nearest: 0\.9$"),
+        ({"steps": (0.1, 0.1 * 2**0.5)}, "have no common multiple up to the end of the run, t = 1"),
+        ({"steps": (0.3, 0.7)}, "no common multiple"),
+        ({"steps": (0.2, 0.5), "times": 0.8}, r"of 1, the common multiple of the steps 0\.2, 0\.5"),
+        ({"solver": SGD(1.5)}, r"the step 1\.5 is longer than the run, which ends at t = 1"),
+    ],
+)
+def test_times_between_steps_are_refused(options, message):
+    with pytest.raises(InvalidInputError, match=message):
+        plan_study(LINE, (4, 8), 2, **{"reference": 16, "solver": SGD(0.3), **options})
+
+
+def test_what_cannot_be_compared_is_refused_before_anything_is_computed():
+    for solver in (5, SGD):
+        with pytest.raises(InvalidInputError, match="solver must be a name such as 'sgd' or a s"):
+            compare(LINE, (4, 8), solver=solver)
+    noisy = replace(LINE, problem=replace(LINE.problem, temperature=0.1))
+    with pytest.raises(InvalidInputError, match="the solver sgd has no noise"):
+        plan_study(noisy, (4, 8), 2, solver="sgd")
+    wide = Problem(Neuron(7), Dataset(np.eye(7), np.ones(7)))
+    experiment = experiment_of("wide", wide, Gaussian(9))
+    with pytest.raises(InvalidInputError, match="quadrature as the reference would take hours"):
+        plan_study(experiment, (4, 8), 2, reference="quadrature")
 
 
 def test_a_network_that_diverges_is_named():

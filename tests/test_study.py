@@ -161,6 +161,12 @@ def test_every_axis_has_a_name(tmp_path):
     with xarray.open_dataset(full.save(tmp_path / "full.h5"), engine="h5netcdf") as dataset:
         assert dataset["deviation"].dims == ("particles", "seed", "time", "point", "output")
         assert dataset["marginal_wasserstein"].dims == ("particles", "seed", "time", "parameter")
+        names = full.settings["parameters"]
+        assert dataset["parameter"].values.tolist() == names
+        np.testing.assert_array_equal(
+            dataset["marginal_wasserstein"].sel(parameter=names[-1]),
+            full.samples["marginal_wasserstein"][..., -1],
+        )
         assert dataset["predicted_covariance"].dims == ("component", "other_component")
         assert dataset["predicted_function_constant"].dims == ("time",)
     with xarray.open_dataset(steps.save(tmp_path / "steps.h5"), engine="h5netcdf") as dataset:

@@ -100,7 +100,7 @@ def test_networks_that_fail_make_the_status_one(monkeypatch, capsys):
         return measure(replica, limit)
 
     monkeypatch.setattr(tasks, "measure_replica", fragile)
-    with pytest.warns(UserWarning, match="1 network failed: N = 4, seeds 2: it left the finite"):
+    with pytest.warns(UserWarning, match="1 network failed: N = 4, seed 2: it left the finite"):
         assert run([*STUDY, "--workers", "1"]) == 1
     captured = capsys.readouterr()
     assert "slope of risk gap" in captured.out

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from meanfield import conduct
+from meanfield import conduct, executors
 from meanfield.activations import custom
 from meanfield.compare import plan_study
 from meanfield.conduct import carry_out, carry_out_task
@@ -106,6 +106,7 @@ def test_a_folder_of_another_study_is_named(finished, changed, message):
 def test_a_study_of_other_versions_is_not_continued(tmp_path):
     place = StudyFolder(tmp_path / "parts")
     place.begin(small_plan())
+    place.task_file(1).touch()
     path = place.path / "plan.json"
     content = json.loads(path.read_text())
     content["versions"]["numpy"] = "1.0"
@@ -116,6 +117,34 @@ def test_a_study_of_other_versions_is_not_continued(tmp_path):
     path.write_text("{}")
     with pytest.raises(InvalidInputError, match="is damaged; begin anew"):
         place.begin(small_plan())
+
+
+def test_a_plan_of_which_nothing_was_computed_gives_way(tmp_path, study):
+    place = StudyFolder(tmp_path / "parts")
+    place.begin(small_plan(seed=1))
+    (place.path / "reference.h5.running").write_bytes(b"killed before the first frame")
+    assert not place.has_work
+    same_samples(study, carry_out(small_plan(), folder=place.path))
+    assert place.has_work
+
+
+def test_a_reference_with_frames_is_work(tmp_path):
+    place = StudyFolder(tmp_path / "parts")
+    plan = small_plan(seed=1)
+    place.begin(plan)
+    plan.run_reference(place.path / "reference.h5.running")
+    with pytest.raises(InvalidInputError, match="seed = 1, not 0"):
+        place.begin(small_plan())
+
+
+def test_no_folder_is_made_for_what_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(executors, "_PATIENCE", 0.3)
+    with pytest.raises(InvalidInputError, match="got task 99"):
+        carry_out_task(small_plan(), 99, tmp_path / "parts")
+    pytest.importorskip("distributed")
+    with pytest.raises(MeanfieldError, match="no Dask scheduler answers"):
+        carry_out(small_plan(), workers="tcp://127.0.0.1:1", folder=tmp_path / "parts")
+    assert not (tmp_path / "parts").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
@@ -189,7 +218,7 @@ def test_steps_have_an_axis_after_the_times():
 @pytest.mark.filterwarnings("ignore:the .* frames of the run are too far apart")
 def test_networks_that_diverge_are_named_and_the_others_kept(tmp_path):
     plan = plan_study(WILD, (4, 8), 4, reference=16)
-    with pytest.warns(UserWarning, match="1 network failed: N = 4, seeds 3: network with N = 4, s"):
+    with pytest.warns(UserWarning, match="1 network failed: N = 4, seed 3: network with N = 4, s"):
         study = carry_out(plan)
     assert study.particles.tolist() == [4, 8]
     assert study.seeds == 3
