@@ -16,7 +16,7 @@ from meanfield.checks import as_count, as_finite_array, as_number
 from meanfield.committing import all_observers, commit_frame, recorded_names
 from meanfield.engines.ensemble import current
 from meanfield.engines.threads import single_threaded_blas
-from meanfield.errors import DivergenceError, InvalidInputError
+from meanfield.errors import DivergenceError, FileError, InvalidInputError
 from meanfield.extension import extend, later_times
 from meanfield.frames import FileSource
 from meanfield.guards import EnergyGuard
@@ -202,6 +202,8 @@ def resume(
     later = later_times(header.times, t_end, save_at)
     if source.status == "complete" and not len(later):
         return Trajectory.open(path)
+    if not hasattr(header.solver, "advance"):
+        raise FileError(f"{path} holds no solver state: a loop outside this package made it")
     observers = all_observers(source, header.observables, observers)
     _check_ranks(header.solver, path)
     warn_of_changes(path, source.last_versions)

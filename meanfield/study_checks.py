@@ -39,10 +39,11 @@ def check_study(parts: Mapping[str, Any]) -> None:
     Traceback (most recent call last):
     ValueError: its widths are no increasing integers
     """
-    particles, samples = parts["particles"], parts["samples"]
+    particles = parts["particles"]
     whole = particles.ndim == 1 and len(particles) > 1 and particles.dtype.kind in "iu"
     if not whole or particles[0] < 1 or not (particles[:-1] < particles[1:]).all():
         raise ValueError("its widths are no increasing integers")
+    samples = parts["samples"]
     _check_axis("times", parts["times"])
     further: tuple[int, ...] = ()
     if parts["steps"] is not None:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from meanfield.activations import activations
+from meanfield.compare import compare
 from meanfield.datasets import Dataset
 from meanfield.experiment import Experiment, scenarios
 from meanfield.kernels.compilation import tally
@@ -33,6 +34,7 @@ __all__ = ["Warmth", "warm_up"]
 _INPUTS = (1, 2, 16)
 _DTYPES = ("float32", "float64")
 _PARTICLES = 16
+_WIDTHS = (4, 8)
 _SHORT = 1e-6
 
 #: Runs something small; a function that other processes can be sent.
@@ -118,6 +120,10 @@ def _rehearse_source(source: str) -> None:
         count = None if hasattr(solver, "place") else _PARTICLES
         only = replace(experiment, solvers={name: solver})
         _rehearse(only, only.start(count, solver=name))
+    if "particle-flow" in experiment.solvers and isinstance(experiment.problem, Problem):
+        times = np.array([0.0, _SHORT])
+        flow = {"particle-flow": experiment.solvers["particle-flow"]}
+        compare(replace(experiment, save_at=times, solvers=flow), _WIDTHS, 2, reference=_PARTICLES)
 
 
 def _rehearse_activation(name: str, inputs: int, dtype: str) -> None:

@@ -159,10 +159,10 @@ def test_a_folder_that_a_worker_does_not_see_is_named(tmp_path):
 
 
 def test_an_activation_of_python_functions_stays_in_this_process(tmp_path):
-    cubic = custom("cubic", lambda z: z**3, lambda z: 3 * z**2)
+    cubic = custom("cubic of a task", lambda z: z**3, lambda z: 3 * z**2)
     problem = Problem(Neuron(1, activation=cubic), LINE.problem.data)
     plan = replace(small_plan(), experiment=replace(LINE, problem=problem))
-    with pytest.raises(InvalidInputError, match="cubic is made of Python functions"):
+    with pytest.raises(InvalidInputError, match="cubic of a task is made of Python functions"):
         carry_out(plan, folder=tmp_path / "parts")
 
 
