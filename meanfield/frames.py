@@ -13,9 +13,9 @@ from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
 from meanfield.observers import Observer, observer_from_dict
 from meanfield.problems import AnyProblem, problem_from_dict
 from meanfield.provenance import last_versions, read_sessions
-from meanfield.recorded import read_observers
 from meanfield.recording import read_recorded_support
 from meanfield.solver import solver_from_dict
+from meanfield.stored_observers import read_observers
 from meanfield.supports import frame_variables
 from meanfield.typing import Array, Float64Array
 

@@ -14,8 +14,8 @@ import numpy as np
 from meanfield.engines.ensemble import BLOCK
 from meanfield.problems import AnyProblem
 from meanfield.provenance import append_session, versions
-from meanfield.recorded import write_observers
 from meanfield.scales import attach_scales, make_dimension, write_arrays
+from meanfield.stored_observers import write_observers
 from meanfield.supports import Axis, Support
 from meanfield.typing import Array, Float64Array
 

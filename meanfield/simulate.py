@@ -25,11 +25,11 @@ from meanfield.measures import Measure
 from meanfield.observers import Observer
 from meanfield.problems import AnyProblem
 from meanfield.provenance import warn_of_changes
-from meanfield.recorded import describe_observers
 from meanfield.recording import Recording
 from meanfield.shared_store import SharedStore
 from meanfield.solver import Solver, state_from_arrays, state_to_arrays
 from meanfield.storage import HDF5Store, MemoryStore, Store
+from meanfield.stored_observers import describe_observers
 from meanfield.supports import Support, support_of
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array

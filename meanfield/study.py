@@ -74,7 +74,7 @@ class Study:
         return {
             name: quantity
             for name, quantity in quantities.items()
-            if name in self.samples or name == "risk_fluctuation"
+            if name in self.samples or (name == "risk_fluctuation" and self.seeds > 2)
         }
 
     @property

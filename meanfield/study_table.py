@@ -68,6 +68,8 @@ def constants(study: Study, index: int = -1) -> list[tuple[str, str]]:
                 text += f", predicted {value}"
                 if np.isfinite(entry.error) and entry.error > 0.0:
                     text += f" ({_signed(entry.deviation(float(expected[index])))} s.e.)"
+            if letter in symbols and entry.value < 0.0:
+                text += ", not resolved: a mean square is not negative"
             symbol = symbols.get(letter, quantity.symbols[0] + "₂")
             found.append((f"{symbol} of the squared {quantity.title}", text))
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import xarray
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.study import Study
-from meanfield.study_table import with_error
+from meanfield.study_table import constants, with_error
 from studies import made_up, made_up_steps
 
 
@@ -249,3 +251,22 @@ def test_unknown_quantities_are_named(study):
 )
 def test_numbers_are_given_to_the_digits_of_their_error(value, error, text):
     assert with_error(value, error) == text
+
+
+def test_two_seeds_tell_nothing_of_a_fluctuation():
+    assert "risk_fluctuation" in made_up(seeds=3).quantities
+    assert "risk_fluctuation" not in made_up(seeds=2).quantities
+    assert "risk fluctuation" not in made_up(seeds=2).table()
+
+
+def test_a_negative_mean_square_is_told():
+    study = made_up()
+    ordinary = dict(constants(study))["C of the squared function distance"]
+    assert "not resolved" not in ordinary
+    steep = study.samples["function_distance"] / study.particles[:, None, None]
+    odd = replace(study, samples={**study.samples, "function_distance": steep})
+    named = dict(constants(odd))
+    assert named["C of the squared function distance"].startswith("−")
+    assert (
+        "not resolved: a mean square is not negative" in named["C of the squared function distance"]
+    )

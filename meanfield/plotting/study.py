@@ -201,7 +201,7 @@ def draw_in_time(study: Study, *, name: str = "function_distance", ax: Axes | No
             if predicted is not None:
                 known = np.where(predicted[number] > 0.0, predicted[number], np.nan)
                 label = "predicted" if number == 0 else None
-                ax.plot(study.times, known, "--", color=QUIET, lw=1.0, zorder=1, label=label)
+                ax.plot(study.times, known, "--", color=shade, lw=1.0, zorder=1, label=label)
         ax.set(yscale=_scale(values), xlabel="time $t$", ylabel=_LABELS[name])
         ax.margins(x=0.02)
         if predicted is not None and ax.get_yscale() == "log":
@@ -305,6 +305,7 @@ def _points(ax: Axes, particles: Any, values: Float64Array, errors: Float64Array
             lw=1.2,
             capsize=2.5,
             zorder=4,
+            label="negative" if negative and chosen.any() else None,
         )
 
 
