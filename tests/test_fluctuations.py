@@ -347,8 +347,9 @@ def test_covariances_are_positive_and_halved_nodes_change_nothing(seed, nodes, s
     ]:
         assert constant[0] == pytest.approx(P @ np.diag(field), rel=1e-12, abs=1e-14)
     for name in ("function_constant", "coupling_constant", "step_constant", "risk_bias"):
-        # The fastest rate, which may choose the steps, is found to a few digits only.
-        assert getattr(again, name) == pytest.approx(getattr(found, name), rel=1e-5, abs=1e-9)
+        # The fastest rate is found to a few digits, so that one may take a step more than the
+        # other; either is within 5e-5 of the limit of short steps (Simpson's rule).
+        assert getattr(again, name) == pytest.approx(getattr(found, name), rel=1e-4, abs=1e-9)
 
 
 def test_one_node_has_no_width():
