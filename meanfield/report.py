@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from meanfield.assignments import parameters_of
-from meanfield.progress import duration
+from meanfield.wording import duration
 
 if TYPE_CHECKING:
     from meanfield.audit import Audit

@@ -12,7 +12,7 @@ from time import sleep
 
 from meanfield.errors import FileError
 from meanfield.frames import FileSource
-from meanfield.progress import duration
+from meanfield.wording import duration
 
 __all__ = ["Glance", "glance", "glances", "is_being_written"]
 
