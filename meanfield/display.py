@@ -54,7 +54,8 @@ def is_interactive(console: Console) -> bool:
 class Screen:
     """A picture at the end of a terminal, drawn anew twice a second until it vanishes.
 
-    A thread of its own draws it, so that clocks go on between frames that take long.
+    A thread of its own draws it, so that clocks go on between frames that take long; where
+    the terminal goes away, it ends alone.
 
     Parameters
     ----------
@@ -97,8 +98,11 @@ class Screen:
                 live.refresh()
                 while not self._ended.wait(_INTERVAL):
                     live.refresh()
-        except (OSError, ValueError):
-            return  # the terminal is gone; the run goes on
+        except OSError:
+            return
+        except ValueError:
+            if not self._console.file.closed:
+                raise
 
     def _now(self) -> Text:
         options = self._console.options
