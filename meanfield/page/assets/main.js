@@ -1,0 +1,101 @@
+// The page: reads its story, lays out panels, and keeps them at one time.
+
+class Page {
+  constructor(story) {
+    this.story = story;
+    this.clock = new Clock(story.clock, story.seconds);
+    this.views = [];
+    this.selected = null; // { run, number }
+    this.brushed = null; // { run, numbers }
+    this.cost = 0; // milliseconds of a picture, averaged
+  }
+
+  async start() {
+    this.runs = await Promise.all(this.story.runs.map(unpackedRun));
+    document.getElementById("title").textContent = this.runs.map((run) => run.label).join(", ");
+    this.layOut();
+    bindControls(this);
+    this.last = performance.now();
+    new ResizeObserver(() => this.change()).observe(document.getElementById("main"));
+    this.change();
+  }
+
+  layOut() {
+    const place = document.getElementById("clouds");
+    for (const run of this.runs) this.views.push(new CloudView(place, run, this));
+  }
+
+  /** Draw a picture soon. */
+  change() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame((now) => {
+      this.waiting = false;
+      const passed = Math.min((now - this.last) / 1000, 0.1);
+      this.last = now;
+      if (this.clock.playing) this.clock.pass(passed);
+      this.draw();
+      if (this.clock.playing) this.change();
+    });
+  }
+
+  draw() {
+    const begun = performance.now();
+    const colours = inks();
+    const { time } = this.clock;
+    for (const run of this.runs) run.moment = momentIn(run.times, time);
+    for (const view of this.views) view.draw(colours);
+    showControls(this);
+    this.cost += 0.1 * (performance.now() - begun - this.cost);
+  }
+
+  play() {
+    this.clock.toggle();
+    this.last = performance.now();
+    this.change();
+  }
+
+  go(time) {
+    this.clock.time = time;
+    this.change();
+  }
+
+  /** Go some saved frames on, of the run with the most frames. */
+  step(frames) {
+    this.clock.playing = false;
+    const { times } = this.runs.reduce((a, b) => (b.times.length > a.times.length ? b : a));
+    const { time } = this.clock;
+    const slack = 1e-9 * (times[times.length - 1] || 1);
+    const found = frames > 0
+      ? times.find((each) => each > time + slack)
+      : times.findLast((each) => each < time - slack);
+    if (found !== undefined) this.go(found);
+    else this.change();
+  }
+
+  choose(run, number) {
+    this.selected = number === null ? null : { run, number };
+    this.change();
+  }
+
+  brush(run, numbers) {
+    this.brushed = numbers && numbers.length ? { run, numbers } : null;
+    for (const view of this.views) view.mark(this.brushed);
+    this.change();
+  }
+}
+
+/** A run with its arrays unpacked. */
+async function unpackedRun(told) {
+  const { cloud } = told;
+  const open = async (packed) => (packed ? Packed.of(packed) : null);
+  const [coordinates, shades, mass] = await Promise.all(
+    [cloud.coordinates, cloud.colour.shades, cloud.mass].map(open),
+  );
+  return { ...told, cloud: { ...cloud, coordinates, shades, mass } };
+}
+
+const story = JSON.parse(document.getElementById("story").textContent);
+const page = new Page(story);
+window.meanfield = page; // for scripts of readers, and for tests
+page.start();
