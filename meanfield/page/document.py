@@ -21,8 +21,9 @@ __all__ = ["page", "policy", "write_page"]
 
 # In the order in which they build on each other.
 _SCRIPTS = (
-    "unpack.js", "clock.js", "formats.js", "plot.js", "camera.js", "cloud.js", "frame.js",
-    "cloud_view.js", "controls.js", "main.js",
+    "unpack.js", "clock.js", "formats.js", "plot.js", "network.js", "functions.js",
+    "camera.js", "cloud.js", "frame.js", "cloud_view.js", "panels.js", "inspector.js",
+    "controls.js", "main.js",
 )  # fmt: skip
 
 

@@ -10,6 +10,9 @@ import numpy as np
 from meanfield.errors import InvalidInputError
 from meanfield.page.cloud import Sample, cloud
 from meanfield.page.lens import Lens, lenses
+from meanfield.page.neurons import neurons
+from meanfield.page.notes import notes
+from meanfield.page.outputs import Outputs
 from meanfield.page.thinning import Budget
 from meanfield.plotting.survey import Run, pace
 from meanfield.typing import Array, Float64Array
@@ -28,6 +31,7 @@ def story(
     megabytes: float = 15.0,
     directions: Any = None,
     labels: Sequence[str] | None = None,
+    known: Sequence[dict[int, Float64Array]] | None = None,
 ) -> dict[str, Any]:
     """What a page shows of runs.
 
@@ -42,6 +46,8 @@ def story(
     directions : Directions, name of a rule, or pair of parameter names, optional
     labels : sequence of str, optional
         Names of the runs; by default what tells them apart.
+    known : sequence of dict of int to (m, k) array, optional
+        Of each run, outputs of frames that were computed before; new ones are added.
 
     Raises
     ------
@@ -54,34 +60,45 @@ def story(
     seen = lenses(runs, directions)
     paces = [pace(run, lens.survey) for run, lens in zip(runs, seen, strict=True)]
     names = labels_of(runs) if labels is None else list(labels)
+    known = [{} for _ in runs] if known is None else known
     return {
         "seconds": seconds,
         "clock": _clock(runs, paces),
         "runs": [
-            {"label": name, **_told(run, lens, progress, budget)}
-            for name, run, lens, progress in zip(names, runs, seen, paces, strict=True)
+            {"label": name, **_told(run, lens, progress, budget, outputs)}
+            for name, run, lens, progress, outputs in zip(
+                names, runs, seen, paces, known, strict=True
+            )
         ],
     }
 
 
-def _told(run: Run, lens: Lens, progress: Float64Array, budget: Budget) -> dict[str, Any]:
+def _told(
+    run: Run,
+    lens: Lens,
+    progress: Float64Array,
+    budget: Budget,
+    known: dict[int, Float64Array],
+) -> dict[str, Any]:
     columns = len(lens.limits()) + 1
     sample = Sample.of(run, progress, columns, budget)
-    first = run.measures[0]
-    frames = len(run.measures)
-    return {
+    outputs = Outputs.of(run, sample.frames, budget, known)
+    points = None if outputs is None else outputs.points.inputs
+    told = {
         "status": run.status,
         "reason": str(getattr(run, "reason", "")),
         "solver": str(run.solver.name),  # type: ignore[attr-defined]
         "times": [float(time) for time in run.times[sample.frames]],
-        "frames": frames,
-        "planned": frames,
-        "particles": len(first),
+        "frames": len(run.measures),
+        "particles": len(run.measures[0]),
         "atoms": sample.atoms,
         "shown": sample.positions.shape[1],
         "curves": _curves(run),
         "cloud": cloud(sample, lens),
+        "function": None if outputs is None else outputs.told(run.problem),
+        "neurons": neurons(run.problem, sample, points, budget),
     }
+    return told | {"notes": notes(told, 0 if outputs is None else outputs.neurons)}
 
 
 def _curves(run: Run) -> dict[str, Any]:

@@ -41,12 +41,31 @@ class Clock {
   }
 
   set time(time) {
+    this.place = this.placeOf(time);
+  }
+
+  /** Where a time is on the slider. */
+  placeOf(time) {
     const span = this.end - this.start || 1;
     const passed = Math.min(Math.max(time, this.start), this.end) - this.start;
-    if (this.kind === "linear") this.place = passed / span;
-    else if (this.kind === "log") {
-      this.place = Math.log1p(passed / this.unit) / Math.log1p(span / this.unit);
-    } else this.place = interpolated(this.start + passed, this.times, this.paces);
+    if (this.kind === "linear") return passed / span;
+    if (this.kind === "log") return Math.log1p(passed / this.unit) / Math.log1p(span / this.unit);
+    return interpolated(this.start + passed, this.times, this.paces);
+  }
+
+  /** Round times with their places, as many as fit without touching. */
+  ticks(count) {
+    const found = [];
+    const least = 0.7 / Math.max(count, 1);
+    const candidates = [...ticks(this.start, this.end, 4)];
+    for (let step = (this.end - this.start) / 4; step > this.unit / 2; step /= 3) {
+      candidates.push(...ticks(this.start, this.start + step, 3));
+    }
+    for (const time of candidates) {
+      const place = this.placeOf(time);
+      if (found.every(([other]) => Math.abs(other - place) >= least)) found.push([place, told(time)]);
+    }
+    return found;
   }
 
   /** Another scale of the slider, at the same time. */

@@ -5,6 +5,7 @@ class Page {
     this.story = story;
     this.clock = new Clock(story.clock, story.seconds);
     this.views = [];
+    this.panels = [];
     this.selected = null; // { run, number }
     this.brushed = null; // { run, numbers }
     this.cost = 0; // milliseconds of a picture, averaged
@@ -22,7 +23,17 @@ class Page {
 
   layOut() {
     const place = document.getElementById("clouds");
+    const several = this.runs.length > 1;
+    document.body.classList.add(several ? "several" : "one");
     for (const run of this.runs) this.views.push(new CloudView(place, run, this));
+    const functions = document.getElementById("functions");
+    for (const run of this.runs.filter((each) => each.function)) {
+      this.panels.push(new FunctionPanel(functions, run, several));
+    }
+    this.panels.push(new RiskPanel(document.getElementById("risk"), this));
+    this.panels.push(new Inspector(document.getElementById("inspector"), this));
+    const notes = this.runs.flatMap((run) => run.notes.map((note) => (several ? `${run.label}: ${note}` : note)));
+    document.getElementById("notes").replaceChildren(...notes.map((text) => make("li", { text })));
   }
 
   /** Draw a picture soon. */
@@ -45,6 +56,7 @@ class Page {
     const { time } = this.clock;
     for (const run of this.runs) run.moment = momentIn(run.times, time);
     for (const view of this.views) view.draw(colours);
+    for (const panel of this.panels) panel.draw(colours);
     showControls(this);
     this.cost += 0.1 * (performance.now() - begun - this.cost);
   }
@@ -78,8 +90,22 @@ class Page {
     this.change();
   }
 
+  /** Choose the next neuron, for those who use keys. */
+  neighbour(step) {
+    const run = this.selected ? this.selected.run : this.runs[0];
+    const number = this.selected ? this.selected.number + step : step > 0 ? 0 : run.shown - 1;
+    this.choose(run, (number + run.shown) % run.shown);
+  }
+
+  /** Forget what was chosen. */
+  forget() {
+    this.brush(null, null);
+    this.choose(null, null);
+  }
+
   brush(run, numbers) {
     this.brushed = numbers && numbers.length ? { run, numbers } : null;
+    if (this.brushed) this.selected = null;
     for (const view of this.views) view.mark(this.brushed);
     this.change();
   }
@@ -92,7 +118,10 @@ async function unpackedRun(told) {
   const [coordinates, shades, mass] = await Promise.all(
     [cloud.coordinates, cloud.colour.shades, cloud.mass].map(open),
   );
-  return { ...told, cloud: { ...cloud, coordinates, shades, mass } };
+  const run = { ...told, cloud: { ...cloud, coordinates, shades, mass } };
+  run.function = told.function && (await Learned.of(told.function));
+  run.neurons = await Neurons.of(told.neurons, run);
+  return run;
 }
 
 const story = JSON.parse(document.getElementById("story").textContent);
