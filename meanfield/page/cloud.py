@@ -38,6 +38,8 @@ class Sample:
     positions : (F, N, p) array
     weights : (F, N) array
         Normalised in each frame.
+    order : (N,) array
+        Numbers of these particles among those that were drawn.
     uniform : bool
         Whether all masses are equal.
     atoms : bool
@@ -47,12 +49,32 @@ class Sample:
     frames: IntArray
     positions: Float64Array
     weights: Float64Array
+    order: IntArray
     uniform: bool
     atoms: bool
 
     @classmethod
-    def of(cls, run: Run, progress: Float64Array, columns: int, budget: Budget) -> Sample:
-        """Sample of a run, with as many particles and frames as the budget allows."""
+    def of(
+        cls,
+        run: Run,
+        progress: Float64Array,
+        columns: int,
+        budget: Budget,
+        order: IntArray | None = None,
+    ) -> Sample:
+        """Sample of a run, with as many particles and frames as the budget allows.
+
+        Parameters
+        ----------
+        run : Trajectory
+        progress : (number of frames,) array
+            Its pace.
+        columns : int
+            How many numbers of a particle are drawn.
+        budget : Budget
+        order : (N,) array, optional
+            Order of painting; by default that which suits the last frame.
+        """
         first = run.measures[0]
         atoms = isinstance(first, GridMeasure)
         total = 5000 if atoms else len(first)
@@ -64,10 +86,11 @@ class Sample:
         for place, frame in enumerate(frames):
             measure = atoms_of(run.measures[int(frame)], total)
             positions[place], weights[place] = measure.positions[rows], measure.weights[rows]
-        order = _order(run, positions[-1])
+        if order is None or len(order) != len(rows):
+            order = _order(run, positions[-1])
         weights = weights[:, order] / weights.sum(axis=1, keepdims=True)
         uniform = bool(np.ptp(weights) <= 1e-9 * weights.max())
-        return cls(frames, positions[:, order], weights, uniform, atoms)
+        return cls(frames, positions[:, order], weights, order, uniform, atoms)
 
 
 def atoms_of(measure: Measure, count: int) -> ParticleMeasure:

@@ -17,13 +17,13 @@ from meanfield.page.story import story
 from meanfield.plotting.style import check_target, written_whole
 from meanfield.plotting.survey import Run
 
-__all__ = ["page", "policy", "write_page"]
+__all__ = ["in_script", "page", "policy", "write_page"]
 
 # In the order in which they build on each other.
 _SCRIPTS = (
     "unpack.js", "clock.js", "formats.js", "plot.js", "network.js", "functions.js",
     "camera.js", "cloud.js", "frame.js", "cloud_view.js", "panels.js", "inspector.js",
-    "controls.js", "main.js",
+    "controls.js", "live.js", "main.js",
 )  # fmt: skip
 
 
@@ -69,29 +69,32 @@ def write_page(
     several = runs if isinstance(runs, Sequence) else [runs]
     target = check_target(path, (".html",), force)
     told = story(several, seconds=seconds, megabytes=megabytes, directions=directions)
-    text = page(told)
+    names = ", ".join(run["label"] for run in told["runs"])
     with written_whole(target) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(page(in_script(told), names).encode())
     return target
 
 
-def page(told: dict[str, Any], live: bool = False) -> str:
+def page(told: str, title: str, live: bool = False) -> str:
     """Text of the page that shows a `story`.
 
     Parameters
     ----------
-    told : dict
+    told : str
+        The story, by `in_script`.
+    title : str
+        Names of the runs.
     live : bool
         Whether the page asks its server for news.
     """
-    names = ", ".join(run["label"] for run in told["runs"])
     parts = {
         "POLICY": policy(live),
-        "TITLE": escape(f"{names} – meanfield"),
+        "TITLE": escape(f"{title} – meanfield"),
+        "LIVE": "live" if live else "still",
         "STYLE": _asset("page.css"),
         "LIBRARY": _library(),
         "PROGRAM": _program(),
-        "STORY": in_script(told | {"live": live}),
+        "STORY": told,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from meanfield.measures import ParticleMeasure
+from meanfield.page.memory import Fit, Memory
 from meanfield.plotting.colouring import Colouring
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.survey import Run, Survey
@@ -78,28 +79,32 @@ class Lens:
         return flat + list(self.space_limits)
 
 
-def lenses(runs: Sequence[Run], directions: Any = None) -> list[Lens]:
+def lenses(runs: Sequence[Run], directions: Any, memory: Memory) -> list[Lens]:
     """One lens for each run; runs of neurons with the same parameters share theirs.
 
     Parameters
     ----------
     runs : sequence of Trajectory
-    directions : Directions, name of a rule, or pair of parameter names, optional
+    directions : Directions, name of a rule, pair of parameter names, or None
+    memory : Memory
+        Coordinates that were chosen before; new ones are added.
     """
-    made: dict[Any, list[tuple[int, Lens]]] = {}
+    groups: dict[Any, list[tuple[int, Lens]]] = {}
     for number, run in enumerate(runs):
         key = (run.problem.neuron.parameter_names, run.problem.neuron.activation.name)
-        group = made.setdefault(key, [])
-        wanted = group[0][1].flat.directions if group else directions
+        group = groups.setdefault(key, [])
         survey = Survey.of(run.measures)
-        seen = view(run, wanted, survey)
-        space, labels = _space(run, seen.directions, survey)
+        fit = memory.fits.get(key)
+        if fit is None or not (group or fit.suits(len(run.measures))):
+            chosen = view(run, directions, survey).directions
+            fit = Fit(len(run.measures), chosen, *_space(run, chosen, survey))
+            memory.fits[key] = fit
+        seen = view(run, fit.directions, survey)
         if group:
             seen = replace(seen, colouring=group[0][1].colouring)
-            space = group[0][1].space
-        intervals = () if space is None else _space_limits(space, survey)
-        group.append((number, Lens(seen, space, labels, intervals, survey)))
-    shared = [(number, lens) for group in made.values() for number, lens in _joined(group)]
+        limits = () if fit.space is None else _space_limits(fit.space, survey)
+        group.append((number, Lens(seen, fit.space, fit.labels, limits, survey)))
+    shared = [(number, lens) for group in groups.values() for number, lens in _joined(group)]
     return [lens for _, lens in sorted(shared, key=lambda pair: pair[0])]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from meanfield.errors import InvalidInputError
 from meanfield.page.cloud import Sample, cloud
 from meanfield.page.lens import Lens, lenses
+from meanfield.page.memory import Memory
 from meanfield.page.neurons import neurons
 from meanfield.page.notes import notes
 from meanfield.page.outputs import Outputs
@@ -31,7 +32,7 @@ def story(
     megabytes: float = 15.0,
     directions: Any = None,
     labels: Sequence[str] | None = None,
-    known: Sequence[dict[int, Float64Array]] | None = None,
+    memory: Memory | None = None,
 ) -> dict[str, Any]:
     """What a page shows of runs.
 
@@ -46,8 +47,8 @@ def story(
     directions : Directions, name of a rule, or pair of parameter names, optional
     labels : sequence of str, optional
         Names of the runs; by default what tells them apart.
-    known : sequence of dict of int to (m, k) array, optional
-        Of each run, outputs of frames that were computed before; new ones are added.
+    memory : Memory, optional
+        What was computed for an earlier page of the same runs.
 
     Raises
     ------
@@ -57,32 +58,34 @@ def story(
     if not 1 <= len(runs) <= MOST_RUNS:
         raise InvalidInputError(f"a page shows 1 to {MOST_RUNS} runs, got {len(runs)}")
     budget = Budget(megabytes, len(runs))
-    seen = lenses(runs, directions)
+    memory = Memory() if memory is None else memory
+    seen = lenses(runs, directions, memory)
     paces = [pace(run, lens.survey) for run, lens in zip(runs, seen, strict=True)]
     names = labels_of(runs) if labels is None else list(labels)
-    known = [{} for _ in runs] if known is None else known
     return {
         "seconds": seconds,
         "clock": _clock(runs, paces),
         "runs": [
-            {"label": name, **_told(run, lens, progress, budget, outputs)}
-            for name, run, lens, progress, outputs in zip(
-                names, runs, seen, paces, known, strict=True
+            {"label": name, **_told(number, run, lens, progress, budget, memory)}
+            for number, (name, run, lens, progress) in enumerate(
+                zip(names, runs, seen, paces, strict=True)
             )
         ],
     }
 
 
 def _told(
+    number: int,
     run: Run,
     lens: Lens,
     progress: Float64Array,
     budget: Budget,
-    known: dict[int, Float64Array],
+    memory: Memory,
 ) -> dict[str, Any]:
     columns = len(lens.limits()) + 1
-    sample = Sample.of(run, progress, columns, budget)
-    outputs = Outputs.of(run, sample.frames, budget, known)
+    sample = Sample.of(run, progress, columns, budget, memory.orders.get(number))
+    memory.orders[number] = sample.order
+    outputs = Outputs.of(run, sample.frames, budget, memory.outputs.setdefault(number, {}))
     points = None if outputs is None else outputs.points.inputs
     told = {
         "status": run.status,

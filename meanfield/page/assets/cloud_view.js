@@ -44,6 +44,17 @@ class CloudView {
     this.buttons.append(button);
   }
 
+  /** Take newer frames; the eye stays where it is. */
+  take(run, brushed) {
+    this.run = run;
+    this.frame.run = run;
+    this.camera.cloud = run.cloud;
+    this.cloud.free();
+    this.cloud.run = run;
+    this.cloud.load();
+    this.mark(brushed);
+  }
+
   mark(brushed) {
     this.cloud.choose(brushed && brushed.run === this.run ? brushed.numbers : null);
   }

@@ -25,6 +25,10 @@ class Inspector {
     else this.show("neuron", HINT, false, false);
   }
 
+  take() {
+    this.last = null;
+  }
+
   show(title, facts, weights, outputs) {
     this.title.textContent = title;
     this.facts.textContent = facts;

@@ -13,6 +13,11 @@ class Page {
 
   async start() {
     this.runs = await Promise.all(this.story.runs.map(unpackedRun));
+    if (document.documentElement.classList.contains("live")) this.live = new Live(this);
+    if (this.runs.length === 0) {
+      document.getElementById("title").textContent = "waiting for the first frame …";
+      return;
+    }
     document.getElementById("title").textContent = this.runs.map((run) => run.label).join(", ");
     this.layOut();
     bindControls(this);
@@ -27,13 +32,34 @@ class Page {
     document.body.classList.add(several ? "several" : "one");
     for (const run of this.runs) this.views.push(new CloudView(place, run, this));
     const functions = document.getElementById("functions");
-    for (const run of this.runs.filter((each) => each.function)) {
-      this.panels.push(new FunctionPanel(functions, run, several));
-    }
+    this.runs.forEach((run, number) => {
+      if (run.function) this.panels.push(new FunctionPanel(functions, run, number, several));
+    });
     this.panels.push(new RiskPanel(document.getElementById("risk"), this));
     this.panels.push(new Inspector(document.getElementById("inspector"), this));
+    this.showNotes();
+  }
+
+  showNotes() {
+    const several = this.runs.length > 1;
     const notes = this.runs.flatMap((run) => run.notes.map((note) => (several ? `${run.label}: ${note}` : note)));
     document.getElementById("notes").replaceChildren(...notes.map((text) => make("li", { text })));
+  }
+
+  /** Take newer frames of the same runs; who looks at the end goes on looking at it. */
+  async take(story) {
+    const runs = await Promise.all(story.runs.map(unpackedRun));
+    const atEnd = this.clock.place >= 1 && !this.clock.playing;
+    const newer = (chosen) => chosen && { ...chosen, run: runs[this.runs.indexOf(chosen.run)] };
+    this.selected = newer(this.selected);
+    this.brushed = newer(this.brushed);
+    this.clock.update(story.clock);
+    if (atEnd) this.clock.place = 1;
+    this.runs = runs;
+    for (const [i, view] of this.views.entries()) view.take(runs[i], this.brushed);
+    for (const panel of this.panels) panel.take(runs);
+    this.showNotes();
+    this.change();
   }
 
   /** Draw a picture soon. */

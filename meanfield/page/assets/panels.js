@@ -7,8 +7,9 @@ const TITLES = {
 
 /** The learned function of one run. */
 class FunctionPanel {
-  constructor(place, run, several) {
+  constructor(place, run, number, several) {
     this.run = run;
+    this.number = number;
     const title = TITLES[run.function.kind];
     this.note = make("span", { class: "note" });
     this.canvas = make("canvas", { class: "plot", role: "img", "aria-label": title });
@@ -16,6 +17,10 @@ class FunctionPanel {
       make("div", { class: "head" },
         make("h2", { text: several ? `${run.label}: ${title}` : title }), this.note),
       this.canvas));
+  }
+
+  take(runs) {
+    this.run = runs[this.number];
   }
 
   draw(ink) {
@@ -55,6 +60,10 @@ class RiskPanel {
     });
     this.canvas.addEventListener("pointermove", go);
     this.canvas.addEventListener("pointerup", () => { held = false; });
+    this.load();
+  }
+
+  take() {
     this.load();
   }
 
