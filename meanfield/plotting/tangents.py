@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from meanfield.checks import as_count
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.plotting.function import probabilities_of_targets
 from meanfield.plotting.risk import scale_time
 from meanfield.plotting.style import BLUE, ORANGE, QUIET, axes_or_new, note, shades, theme
@@ -77,7 +78,8 @@ def kernel_modes(run: Run) -> KernelModes:
         ).reshape(-1)
         kernel = tangent_kernel(problem, represented(measure, _MOST_NEURONS), inputs)
         kernel *= roots[:, None] * roots
-        values, vectors = np.linalg.eigh(kernel)
+        with single_threaded_blas():
+            values, vectors = np.linalg.eigh(kernel)
         rates.append(values[::-1])
         size = np.linalg.norm(kernel) * (target @ target)
         alignment.append(target @ kernel @ target / size if size > 0.0 else np.nan)
