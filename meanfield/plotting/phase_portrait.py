@@ -11,6 +11,7 @@ from matplotlib.patheffects import withStroke
 
 from meanfield.checks import as_vector
 from meanfield.errors import InvalidInputError
+from meanfield.grids import GridMeasure
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.plotting.cloud import Cloud
 from meanfield.plotting.directions import Directions
@@ -107,6 +108,8 @@ def phase_portrait(
             _draw_section(axes, chosen, run.problem, measure, through)
             if through is None:
                 cloud.draw(measure)
+                if isinstance(measure, GridMeasure):
+                    cloud.fade()
         text = in_math(time_text(float(run.times[index]), float(run.times[-1])))
         axes.set_title(text, color=QUIET)
     return axes
@@ -166,7 +169,7 @@ def _draw_section(
             linewidth=width,
             density=1.0,
             arrowsize=0.8,
-            zorder=2,
+            zorder=2.6,
         )
     axes.set_xlim(*chosen.limits[0])
     axes.set_ylim(*chosen.limits[1])
