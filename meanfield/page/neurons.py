@@ -119,9 +119,7 @@ def activation_table(activation: Activation, reach: float) -> dict[str, Any] | N
     }
 
 
-def _nodes(
-    activation: Activation, reach: float
-) -> tuple[Float64Array, Float64Array, Float64Array]:
+def _nodes(activation: Activation, reach: float) -> tuple[Float64Array, Float64Array, Float64Array]:
     nodes = np.sinh(np.linspace(-1.0, 1.0, _NODES) * np.arcsinh(reach))
     kinks = np.array([kink for kink in activation.kinks if abs(kink) < reach])
     nodes = np.setdiff1d(nodes, kinks)
