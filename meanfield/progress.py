@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from meanfield.display import Shown
+from meanfield.display import Output, Shown
 from meanfield.standing import History, Mark, Standing
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from meanfield.measures import Measure
     from meanfield.observers import Frame
+    from meanfield.run_pictures import MeasurePictures
 
 __all__ = ["Progress", "StudyProgress"]
 
@@ -23,9 +26,9 @@ __all__ = ["Progress", "StudyProgress"]
 class Progress(Shown):
     """Observer that shows how far a run is, how fast it goes, and its risk and energy.
 
-    On a terminal it is a dashboard, for runs of more than half a second; elsewhere (a log of
-    a cluster) it is one plain line a minute, and none for shorter runs. It goes to standard
-    error.
+    On a terminal it is a dashboard, and in a notebook a figure, for runs of more than half a
+    second; elsewhere (a log of a cluster) it is one plain line a minute, and none for shorter
+    runs. Lines and dashboard go to standard error.
 
     Parameters
     ----------
@@ -41,22 +44,48 @@ class Progress(Shown):
     def __init__(self, times: Any) -> None:
         super().__init__()
         self._history = History(float(np.asarray(times)[-1]))
+        self._pictures: MeasurePictures | None = None
+        self._measure: Measure | None = None
 
     def __call__(self, frame: Frame) -> None:
         """Show the frame."""
-        self._history.add(Mark(monotonic(), frame.time, frame.risk, frame.steps), frame)
+        self._history.add(
+            Mark(monotonic(), frame.time, frame.risk, frame.steps, frame.step, frame.energy)
+        )
+        if isinstance(self._display, Output):
+            self._keep(frame)
         self._changed()
 
     @property
     def standing(self) -> Standing:
         """How far the run is now."""
-        return self._history.standing(monotonic(), self._started)
+        found = self._history.standing(monotonic(), self._started)
+        return found if self.error is None else replace(found, left=None)
 
     def picture(self, width: int, ascii_only: bool) -> Text:
         """What a terminal of a width shows now."""
         from meanfield.dashboard import run_picture
 
         return run_picture(self.standing, width, ascii_only)
+
+    def _keep(self, frame: Frame) -> None:
+        """Keep a frame for the notebook's picture of its measure."""
+        from meanfield.run_pictures import MeasurePictures
+
+        self._pictures = self._pictures or MeasurePictures(frame.problem, frame.measure)
+        self._measure = frame.measure
+
+    def html(self) -> str:
+        """What a notebook shows now: the numbers, the risk so far, and the measure."""
+        from meanfield.dashboard import run_rows
+        from meanfield.notebook import card, meter
+        from meanfield.thumbnails import curve
+
+        run, pictures = self.standing, []
+        if self._pictures is not None and self._measure is not None:
+            pictures = [curve(run.times, run.risks, "risk"), self._pictures.picture(self._measure)]
+        title = f"t = {run.time:.4g} of {run.end:g}"
+        return meter(run.share) + card(title, run_rows(run, self.error), *pictures)
 
     def line(self) -> str:
         """What a log says now."""
@@ -129,6 +158,15 @@ class StudyProgress(Shown):
         at_once = self._spent / max(monotonic() - self._started, 1e-9)
         processes = at_once if self.processes is None else self.processes
         return work / max(1, min(processes, len(self._left)))
+
+    def html(self) -> str:
+        """What a notebook shows now."""
+        from meanfield.dashboard import ending, passed_and_left
+        from meanfield.notebook import card, meter
+
+        words = ", ".join(passed_and_left(self._passed, self.seconds_left))
+        rows = [("networks", f"{int(100 * self._share)} %"), ("clock", words)]
+        return meter(self._share) + card("Comparison", [*rows, *ending(self.error)])
 
     def picture(self, width: int, ascii_only: bool) -> Text:
         """What a terminal of a width shows now."""

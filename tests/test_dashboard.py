@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -123,7 +122,7 @@ def test_the_most_important_facts_stay_on_a_narrow_terminal():
 
 def test_numbers_that_nobody_knows_are_not_shown():
     history = History(1.0)
-    history.add(Mark(0.0, 0.5, 1.0), SimpleNamespace(energy=math.nan, step=None))
+    history.add(Mark(0.0, 0.5, 1.0, energy=math.nan))
     found = history.standing(1.0, 0.0)
     assert in_one_line(found) == "t = 0.5 of 1, risk 1, 1.0 s passed"
     assert "energy" not in str(run_picture(found, 80)) and "nan" not in str(run_picture(found, 80))
