@@ -21,6 +21,7 @@ __all__ = [
     "run_rows",
     "sparkline",
     "study_picture",
+    "words_picture",
 ]
 
 # Letters of the widest line; beyond that a bar tells no more.
@@ -93,7 +94,7 @@ def bar(share: float, width: int, ascii_only: bool = False) -> Text:
     return Text.assemble((full * done, "cyan"), (empty * (width - done), "bright_black"))
 
 
-def run_picture(run: Standing, width: int, ascii_only: bool = False) -> Text:
+def run_picture(run: Standing, width: int, ascii_only: bool = False, title: str = "") -> Text:
     """Four lines of at most `width` letters on a run: progress, risk, energy and pace, clock.
 
     Parameters
@@ -103,8 +104,10 @@ def run_picture(run: Standing, width: int, ascii_only: bool = False) -> Text:
         Of the terminal.
     ascii_only : bool
         Whether it knows no letters but those of ASCII.
+    title : str
+        What the run is.
     """
-    time = f"t = {run.time:.4g} of {run.end:g}"
+    time = f"{title} t = {run.time:.4g} of {run.end:g}".lstrip()
     first = _LONGEST_NUMBER + len(time) - len(f"{run.time:.4g}")
     begun = "" if not run.risks else f"from {run.risks[0]:.4g}"
     middle, last = _widths(width, first, len("from ") + _LONGEST_NUMBER)
@@ -154,16 +157,19 @@ def ending(error: BaseException | None) -> list[tuple[str, str]]:
     return [("status", f"failed: {error}")]
 
 
-def study_picture(
-    share: float, passed: float, left: float | None, width: int, ascii_only: bool = False
-) -> Text:
+def study_picture(share: float, words: Iterable[str], width: int, ascii_only: bool = False) -> Text:
     """Two lines on the networks of a study, of which a part in [0, 1] is done."""
     middle, _ = _widths(width, len("networks"), len("100 %"))
     return _block_of(
         width,
         _row("networks", bar(share, middle, ascii_only), f"{int(100 * share)} %"),
-        Text(_fitting(passed_and_left(passed, left), width), "bright_black"),
+        Text(_fitting(words, width), "bright_black"),
     )
+
+
+def words_picture(words: str, width: int) -> Text:
+    """One line."""
+    return _block_of(width, Text(words))
 
 
 def _fact(name: str, value: float | None) -> str:

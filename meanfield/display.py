@@ -38,6 +38,10 @@ class Display(Protocol):
         """There is something new to be shown."""
         ...
 
+    def announce(self) -> None:
+        """Say it at once where nothing can be drawn."""
+        ...
+
     def stop(self) -> None:
         """Show nothing more."""
         ...
@@ -79,6 +83,9 @@ class Screen:
 
     def changed(self) -> None:
         """Nothing to do: the next picture will show it."""
+
+    def announce(self) -> None:
+        """Nothing to do: a picture comes soon."""
 
     def stop(self) -> None:
         """Take the picture away and give the cursor back."""
@@ -142,6 +149,10 @@ class Lines:
             self._written = monotonic()
             self._write(self._line())
 
+    def announce(self) -> None:
+        """Write a line."""
+        self._write(self._line())
+
     def stop(self) -> None:
         """Nothing to do."""
 
@@ -174,6 +185,9 @@ class Output:
             drawn = monotonic()
             taken = 0.0 if is_first else drawn - begun  # the first waits for imports
             self._due = drawn + max(_NOTEBOOK_INTERVAL, _NOTEBOOK_PAUSE * taken)
+
+    def announce(self) -> None:
+        """Nothing to do: what takes long will be seen."""
 
     def stop(self) -> None:
         """Show how it ended, if anything was shown."""
@@ -238,6 +252,11 @@ class Shown:
     def line(self) -> str:
         """What a log says now."""
         raise NotImplementedError
+
+    def announce(self) -> None:
+        """Say it at once in a log; on a terminal it will be seen if it takes long."""
+        if self._display is not None:
+            self._display.announce()
 
     def _changed(self) -> None:
         if self._display is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from meanfield.grids import GridMeasure
@@ -56,6 +55,7 @@ class MeasurePictures:
         return scatter(points, labels, signs, _masses(measure), self._window)
 
     def _projected(self, measure: Measure) -> tuple[Float64Array, tuple[str, ...]]:
+        from meanfield.page.words import plain
         from meanfield.plotting.directions import Subject, choose_directions
         from meanfield.plotting.survey import Survey
 
@@ -64,7 +64,7 @@ class MeasurePictures:
             problem = self._problem
             self._directions = choose_directions(Subject(survey, problem.neuron, problem.data))
         found = self._directions
-        return found.project(measure.positions), tuple(map(_plain, found.labels))
+        return found.project(measure.positions), tuple(map(plain, found.labels))
 
 
 def _signs(neuron: Neuron, measure: Measure) -> FloatArray | None:
@@ -75,14 +75,3 @@ def _signs(neuron: Neuron, measure: Measure) -> FloatArray | None:
 def _masses(measure: Measure) -> Float64Array | None:
     """Masses, where they differ."""
     return None if getattr(measure, "is_uniform", False) else measure.weights
-
-
-def _plain(label: str) -> str:
-    r"""A label of a plot without its commands.
-
-    Examples
-    --------
-    >>> _plain("feature $|a|\\\\,w_{12}$")
-    'feature |a| w_12'
-    """
-    return re.sub(r"\\,", " ", re.sub(r"[${}]", "", label)).replace("\\", "")
