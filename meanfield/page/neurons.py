@@ -43,7 +43,7 @@ def neurons(
     packed = pack(positions, *_bounds(positions))
     evaluates = inputs is not None and not isinstance(problem, ReducedProblem)
     return {
-        "names": [plain(f"${name}$") for name in neuron.parameter_names],
+        "names": _names(neuron.parameter_names),
         "outer": neuron.outer_columns,
         "inputs": neuron.inputs,
         "outputs": neuron.outputs,
@@ -56,6 +56,16 @@ def neurons(
         "rounding": float(rounding(packed).max()),
         "table": _table_for(problem, positions, inputs) if evaluates else None,
     }
+
+
+def _names(names: tuple[str, ...]) -> list[str]:
+    """Names of parameters, without an index where there is but one of a kind."""
+    letters = [name.partition("_")[0] for name in names]
+    alone = [letters.count(letter) == 1 for letter in letters]
+    return [
+        letter if single else plain(f"${name}$")
+        for name, letter, single in zip(names, letters, alone, strict=True)
+    ]
 
 
 def _bounds(positions: Float64Array) -> tuple[Float64Array, Float64Array]:

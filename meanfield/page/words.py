@@ -30,4 +30,4 @@ def _formula(text: str) -> str:
     for mark, symbol in _SYMBOLS.items():
         text = text.replace(mark, symbol)
     text = re.sub(r"_\{?(\d+)\}?", lambda found: found[1].translate(_DIGITS), text)
-    return re.sub(r"_\{?(\w)\}?", r"\1", text).replace("-", "−")
+    return text.replace("-", "−")
