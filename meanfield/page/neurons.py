@@ -17,8 +17,9 @@ from meanfield.typing import Array, Float64Array
 
 __all__ = ["activation_table", "interpolate", "neurons"]
 
-_NODES = 1025
+_NODES, _MOST_NODES = 1024, 2**14
 _CHECKS = 4001
+_TOLERANCE = 1e-6  # of the table, relative to the largest value
 
 
 def neurons(
@@ -107,7 +108,8 @@ def activation_table(activation: Activation, reach: float) -> dict[str, Any] | N
     -------
     dict or None
         For JSON, with the largest ``error`` found at 4001 other places, relative to the
-        largest |σ|; None where σ is not finite.
+        largest |σ|: below 1e-6, unless more than 16384 nodes were needed. None where σ is
+        not finite.
 
     Examples
     --------
@@ -115,24 +117,30 @@ def activation_table(activation: Activation, reach: float) -> dict[str, Any] | N
     >>> bool(activation_table(activations["tanh"], 50.0)["error"] < 1e-7)
     True
     """
-    nodes, values, slopes = _nodes(activation, max(reach, 1.0))
-    if not (np.isfinite(values).all() and np.isfinite(slopes).all()):
-        return None
-    between = np.sinh(np.linspace(-1.0, 1.0, _CHECKS) * np.arcsinh(nodes[-1]))
+    between = np.sinh(np.linspace(-1.0, 1.0, _CHECKS) * np.arcsinh(max(reach, 1.0)))
     exact = activation(between)
-    error = np.abs(interpolate(nodes, values, slopes, between) - exact).max()
-    return {
-        "nodes": packed_floats(nodes),
-        "values": packed_floats(values),
-        "slopes": packed_floats(slopes),
-        "error": float(error / (np.abs(exact).max() or 1.0)),
+    size = float(np.abs(exact).max()) or 1.0
+    count = _NODES
+    while True:
+        nodes, values, slopes = _nodes(activation, max(reach, 1.0), count)
+        if not (np.isfinite(values).all() and np.isfinite(slopes).all() and np.isfinite(size)):
+            return None
+        error = float(np.abs(interpolate(nodes, values, slopes, between) - exact).max()) / size
+        if error <= _TOLERANCE or count >= _MOST_NODES:
+            break
+        count *= 2
+    names = ("nodes", "values", "slopes")
+    arrays = (nodes, values, slopes)
+    table: dict[str, Any] = {
+        name: packed_floats(array) for name, array in zip(names, arrays, strict=True)
     }
+    return table | {"error": error}
 
 
 def _nodes(
-    activation: Activation, reach: float
+    activation: Activation, reach: float, count: int
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
-    nodes = np.sinh(np.linspace(-1.0, 1.0, _NODES) * np.arcsinh(reach))
+    nodes = np.sinh(np.linspace(-1.0, 1.0, count + 1) * np.arcsinh(reach))
     kinks = np.array([kink for kink in activation.kinks if abs(kink) < reach])
     nodes = np.setdiff1d(nodes, kinks)
     right = np.nextafter(kinks, np.inf)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from meanfield.checks import as_number
 from meanfield.errors import InvalidInputError
 from meanfield.page.cloud import Sample, cloud
 from meanfield.page.lens import Lens, lenses
@@ -57,6 +58,7 @@ def story(
     """
     if not 1 <= len(runs) <= MOST_RUNS:
         raise InvalidInputError(f"a page shows 1 to {MOST_RUNS} runs, got {len(runs)}")
+    as_number("seconds", seconds, "positive")
     budget = Budget(megabytes, len(runs))
     memory = Memory() if memory is None else memory
     seen = lenses(runs, directions, memory)

@@ -154,5 +154,6 @@ async function unpackedRun(told) {
 
 const story = JSON.parse(document.getElementById("story").textContent);
 const page = new Page(story);
+page.Activation = Activation;
 window.meanfield = page; // for scripts of readers, and for tests
 page.ready = page.start();
