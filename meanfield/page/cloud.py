@@ -135,9 +135,7 @@ def cloud(sample: Sample, lens: Lens) -> dict[str, Any]:
         "equal": lens.flat.directions.equal,
         "profile": lens.flat.is_profile,
         "colour": _colour(sample, lens.colouring),
-        "mass": None
-        if sample.uniform
-        else pack(masses, np.zeros(1), masses.max(axis=(0, 1))),
+        "mass": None if sample.uniform else pack(masses, np.zeros(1), masses.max(axis=(0, 1))),
         "radius": float(np.sqrt(area / np.pi) * 96.0 / 72.0),
         "opacity": opacity,
         "outside": [round(lens.flat.outside(measure), 4) for measure in particles]

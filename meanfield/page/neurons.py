@@ -42,7 +42,9 @@ def neurons(
     rows = np.unique(np.linspace(0, shown - 1, held).round().astype(int))
     positions = sample.positions[chosen][:, rows]
     packed = pack(positions, *_bounds(positions))
-    evaluates = inputs is not None and not isinstance(problem, ReducedProblem)
+    table = None
+    if inputs is not None and not isinstance(problem, ReducedProblem):
+        table = _table_for(problem, positions, inputs)
     return {
         "names": _names(neuron.parameter_names),
         "outer": neuron.outer_columns,
@@ -55,7 +57,7 @@ def neurons(
         "rows": None if len(rows) == shown else rows.tolist(),
         "parameters": packed,
         "rounding": float(rounding(packed).max()),
-        "table": _table_for(problem, positions, inputs) if evaluates else None,
+        "table": table,
     }
 
 

@@ -11,11 +11,11 @@ _SYMBOLS = {r"\theta": "θ", r"\mu": "μ", r"\,": " ", r"\;": " ", "\n": " "}
 
 
 def plain(label: str) -> str:
-    """A label without the marks of formulas.
+    r"""A label without the marks of formulas.
 
     Examples
     --------
-    >>> plain("inner weight $w_{12}$"), plain("kink $-b/w$"), plain("slope $a\\\\,|w|$")
+    >>> plain("inner weight $w_{12}$"), plain("kink $-b/w$"), plain(r"slope $a\,|w|$")
     ('inner weight w₁₂', 'kink −b/w', 'slope a |w|')
     """
     formula = False

@@ -296,7 +296,9 @@ def test_runs_have_one_clock(browser, files):
         assert shown.locator(".cloud").count() == 2
         shown.keyboard.press("End")
         draw(shown)
-        moments = shown.evaluate("meanfield.runs.map((run) => [run.moment.after, run.moment.share])")
+        moments = shown.evaluate(
+            "meanfield.runs.map((run) => [run.moment.after, run.moment.share])"
+        )
         assert moments == [[10, 1], [3, 1]]  # the shorter run stands still at its end
         shown.keyboard.press("Home")
         draw(shown)
@@ -319,7 +321,7 @@ def test_a_phone_shows_all_of_it(browser, files, name):
         assert shown.evaluate(PIXELS, 0) > 100
         for control in ("#play", "#scrub", "#time", "#speed", "#clock"):
             box = shown.locator(control).bounding_box()
-            assert 0 <= box["x"] and box["x"] + box["width"] <= 390, control
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 390, control
             assert box["y"] + box["height"] <= 844, control
         assert shown.locator("#play").bounding_box()["height"] >= 36
         shown.locator("#inspector").scroll_into_view_if_needed()
@@ -342,7 +344,9 @@ def test_hostile_names_stay_words(browser, tmp_path):
     told = story([LINE, MANY], labels=[NASTY, "other"])
     told["runs"][1]["reason"] = NASTY
     told["runs"][1]["notes"].append(NASTY)
-    told["runs"][1]["curves"]["series"][f"{NASTY} risk"] = told["runs"][1]["curves"]["series"]["risk"]
+    told["runs"][1]["curves"]["series"][f"{NASTY} risk"] = told["runs"][1]["curves"]["series"][
+        "risk"
+    ]
     told["runs"][0]["cloud"]["labels"][0] = NASTY
     path = tmp_path / "page.html"
     path.write_text(page(in_script(told), NASTY), encoding="utf-8")
@@ -361,7 +365,7 @@ def test_the_browser_itself_forbids_the_page_the_network(browser, files):
             const tries = [() => fetch("https://example.org/"), () => new Worker("blob:x")];
             const found = [];
             for (const each of tries) {
-                try { await each(); found.push("went through"); } catch (error) { found.push("no"); }
+                try { await each(); found.push("yes"); } catch (error) { found.push("no"); }
             }
             const script = document.createElement("script");
             script.textContent = "window.hacked = 1";

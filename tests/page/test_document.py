@@ -87,7 +87,10 @@ def test_the_library_is_the_published_one():
     folder = files("meanfield.page").joinpath("assets", "vendor")
     content = folder.joinpath("twgl.js").read_bytes()
     # sha256 of package/dist/7.x/twgl.js in twgl.js-7.0.0.tgz of the npm registry
-    assert hashlib.sha256(content).hexdigest() == "bc94a897aa369db1af4b32b33d069ad92aa1032688dfec4ace0656eca404b032"
+    assert (
+        hashlib.sha256(content).hexdigest()
+        == "bc94a897aa369db1af4b32b33d069ad92aa1032688dfec4ace0656eca404b032"
+    )
     assert len(content) < 800_000
     assert "Permission is hereby granted" in folder.joinpath("twgl-LICENSE.md").read_text()
 

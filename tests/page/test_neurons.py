@@ -42,7 +42,9 @@ def test_kinks_have_both_slopes():
 
 
 def test_a_users_activation_needs_no_formula_in_the_page():
-    bump = custom("page-bump", lambda z: 1.0 / (1.0 + z * z), lambda z: -2.0 * z / (1.0 + z * z) ** 2)
+    bump = custom(
+        "page-bump", lambda z: 1.0 / (1.0 + z * z), lambda z: -2.0 * z / (1.0 + z * z) ** 2
+    )
     assert activation_table(bump, 30.0)["error"] < 1e-6
 
 
