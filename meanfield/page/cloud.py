@@ -14,7 +14,7 @@ from meanfield.page.lens import Lens
 from meanfield.page.packing import pack
 from meanfield.page.thinning import Budget, frames_in_pace
 from meanfield.page.words import plain
-from meanfield.plotting.cloud import point_style
+from meanfield.plotting.cloud import MOST_POINTS, point_style
 from meanfield.plotting.colouring import Colouring
 from meanfield.plotting.style import DIVERGING, class_colours
 from meanfield.plotting.survey import Run, stand_in
@@ -125,7 +125,7 @@ def cloud(sample: Sample, lens: Lens) -> dict[str, Any]:
     count = sample.positions.shape[1]
     masses = np.minimum(sample.weights * count, _MOST_AREA)[..., None]
     crowd = float((1.0 / (sample.weights**2).sum(axis=1)).mean())
-    area, opacity = point_style(crowd)
+    area, opacity = _point_style(crowd)
     labels = [plain(label) for label in lens.flat.directions.labels]
     return {
         "coordinates": pack(coordinates, low, high),
@@ -142,6 +142,13 @@ def cloud(sample: Sample, lens: Lens) -> dict[str, Any]:
         if not lens.flat.is_profile
         else None,
     }
+
+
+def _point_style(count: float) -> tuple[float, float]:
+    """Area and opacity as in pictures; beyond 5000 points, so that depth of colour tells."""
+    area, opacity = point_style(count)
+    crowd = max(count / MOST_POINTS, 1.0)
+    return area / crowd**0.25, opacity / crowd**0.5
 
 
 def _kept_interval(values: Array, limits: Float64Array) -> tuple[Float64Array, Float64Array]:

@@ -20,6 +20,8 @@ __all__ = ["Lens", "lenses"]
 
 Interval = tuple[float, float]
 
+_SAMPLES = 20_000  # displacements from which a third direction is found
+
 
 @dataclass(frozen=True, eq=False)
 class Lens:
@@ -155,12 +157,13 @@ def _third_direction(
     What is left out is the part of the displacements that no linear function of the flat
     coordinates explains.
     """
+    every = max(survey.positions[..., 0].size // _SAMPLES, 1)
     moved = survey.displacement if survey.displacement.any() else survey.positions
-    rows = (moved * np.sqrt(survey.weights)[..., None]).reshape(-1, moved.shape[2])
-    rows = np.nan_to_num(rows / (np.abs(rows).max() or 1.0))
-    plane = np.stack([flat.project(each) for each in moved]).reshape(len(rows), -1)
-    plane = np.nan_to_num(plane, posinf=0.0, neginf=0.0)
-    plane = plane * np.sqrt(survey.weights).reshape(-1, 1) / (np.abs(plane).max() or 1.0)
+    rows = moved.reshape(-1, moved.shape[2])[::every]
+    plane = np.nan_to_num(flat.project(rows), posinf=0.0, neginf=0.0)
+    roots = np.sqrt(survey.weights).reshape(-1, 1)[::every]
+    rows = roots * (rows / (np.abs(rows).max() or 1.0))
+    plane = roots * (plane / (np.abs(plane).max() or 1.0))
     rest = rows - plane @ np.linalg.lstsq(plane, rows, rcond=None)[0]
     axis = np.linalg.eigh(rest.T @ rest)[1][:, -1]
     axis = axis * np.sign(axis[np.abs(axis).argmax()])

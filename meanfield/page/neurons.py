@@ -17,8 +17,9 @@ from meanfield.typing import Array, Float64Array
 
 __all__ = ["activation_table", "interpolate", "neurons"]
 
-_NODES = 1025
+_NODES, _MOST_NODES = 1024, 2**14
 _CHECKS = 4001
+_TOLERANCE = 1e-6  # of the table, relative to the largest value
 
 
 def neurons(
@@ -41,9 +42,11 @@ def neurons(
     rows = np.unique(np.linspace(0, shown - 1, held).round().astype(int))
     positions = sample.positions[chosen][:, rows]
     packed = pack(positions, *_bounds(positions))
-    evaluates = inputs is not None and not isinstance(problem, ReducedProblem)
+    table = None
+    if inputs is not None and not isinstance(problem, ReducedProblem):
+        table = _table_for(problem, positions, inputs)
     return {
-        "names": [plain(f"${name}$") for name in neuron.parameter_names],
+        "names": _names(neuron.parameter_names),
         "outer": neuron.outer_columns,
         "inputs": neuron.inputs,
         "outputs": neuron.outputs,
@@ -54,8 +57,18 @@ def neurons(
         "rows": None if len(rows) == shown else rows.tolist(),
         "parameters": packed,
         "rounding": float(rounding(packed).max()),
-        "table": _table_for(problem, positions, inputs) if evaluates else None,
+        "table": table,
     }
+
+
+def _names(names: tuple[str, ...]) -> list[str]:
+    """Names of parameters, without an index where there is but one of a kind."""
+    letters = [name.partition("_")[0] for name in names]
+    alone = [letters.count(letter) == 1 for letter in letters]
+    return [
+        letter if single else plain(f"${name}$")
+        for name, letter, single in zip(names, letters, alone, strict=True)
+    ]
 
 
 def _bounds(positions: Float64Array) -> tuple[Float64Array, Float64Array]:
@@ -97,7 +110,8 @@ def activation_table(activation: Activation, reach: float) -> dict[str, Any] | N
     -------
     dict or None
         For JSON, with the largest ``error`` found at 4001 other places, relative to the
-        largest |σ|; None where σ is not finite.
+        largest |σ|: below 1e-6, unless more than 16384 nodes were needed. None where σ is
+        not finite.
 
     Examples
     --------
@@ -105,22 +119,30 @@ def activation_table(activation: Activation, reach: float) -> dict[str, Any] | N
     >>> bool(activation_table(activations["tanh"], 50.0)["error"] < 1e-7)
     True
     """
-    nodes, values, slopes = _nodes(activation, max(reach, 1.0))
-    if not (np.isfinite(values).all() and np.isfinite(slopes).all()):
-        return None
-    between = np.sinh(np.linspace(-1.0, 1.0, _CHECKS) * np.arcsinh(nodes[-1]))
+    between = np.sinh(np.linspace(-1.0, 1.0, _CHECKS) * np.arcsinh(max(reach, 1.0)))
     exact = activation(between)
-    error = np.abs(interpolate(nodes, values, slopes, between) - exact).max()
-    return {
-        "nodes": packed_floats(nodes),
-        "values": packed_floats(values),
-        "slopes": packed_floats(slopes),
-        "error": float(error / (np.abs(exact).max() or 1.0)),
+    size = float(np.abs(exact).max()) or 1.0
+    count = _NODES
+    while True:
+        nodes, values, slopes = _nodes(activation, max(reach, 1.0), count)
+        if not (np.isfinite(values).all() and np.isfinite(slopes).all() and np.isfinite(size)):
+            return None
+        error = float(np.abs(interpolate(nodes, values, slopes, between) - exact).max()) / size
+        if error <= _TOLERANCE or count >= _MOST_NODES:
+            break
+        count *= 2
+    names = ("nodes", "values", "slopes")
+    arrays = (nodes, values, slopes)
+    table: dict[str, Any] = {
+        name: packed_floats(array) for name, array in zip(names, arrays, strict=True)
     }
+    return table | {"error": error}
 
 
-def _nodes(activation: Activation, reach: float) -> tuple[Float64Array, Float64Array, Float64Array]:
-    nodes = np.sinh(np.linspace(-1.0, 1.0, _NODES) * np.arcsinh(reach))
+def _nodes(
+    activation: Activation, reach: float, count: int
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    nodes = np.sinh(np.linspace(-1.0, 1.0, count + 1) * np.arcsinh(reach))
     kinks = np.array([kink for kink in activation.kinks if abs(kink) < reach])
     nodes = np.setdiff1d(nodes, kinks)
     right = np.nextafter(kinks, np.inf)

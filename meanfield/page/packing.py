@@ -73,7 +73,7 @@ def rounding(packed: dict[str, Any]) -> Float64Array:
     >>> bool(rounding(pack(np.array([[[0.0], [2.0]]])))[0] == 1.0 / 65535)
     True
     """
-    return np.subtract(packed["high"], packed["low"]) / (2.0 * _LEVELS)
+    return np.asarray(np.subtract(packed["high"], packed["low"]) / (2.0 * _LEVELS))
 
 
 def _text(content: bytes) -> str:

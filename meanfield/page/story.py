@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from meanfield.checks import as_number
 from meanfield.errors import InvalidInputError
 from meanfield.page.cloud import Sample, cloud
 from meanfield.page.lens import Lens, lenses
@@ -57,6 +59,7 @@ def story(
     """
     if not 1 <= len(runs) <= MOST_RUNS:
         raise InvalidInputError(f"a page shows 1 to {MOST_RUNS} runs, got {len(runs)}")
+    as_number("seconds", seconds, "positive")
     budget = Budget(megabytes, len(runs))
     memory = Memory() if memory is None else memory
     seen = lenses(runs, directions, memory)
@@ -139,9 +142,10 @@ def _clock(runs: Sequence[Run], paces: Sequence[Float64Array]) -> dict[str, Any]
 
 def labels_of(runs: Sequence[Run]) -> list[str]:
     """Names of runs: of their files, or their solvers and numbers of particles."""
-    paths = [getattr(run, "path", None) for run in runs]
-    if all(path is not None for path in paths) and len({p.stem for p in paths}) == len(runs):
-        return [path.stem for path in paths]
+    paths: list[Path | None] = [getattr(run, "path", None) for run in runs]
+    stems = [path.stem for path in paths if path is not None]
+    if len(set(stems)) == len(runs):
+        return stems
     names = [f"{run.solver.name}, N = {len(run.measures[0])}" for run in runs]  # type: ignore[attr-defined]
     repeated = len(set(names)) < len(names)
     return [f"{number}: {name}" if repeated else name for number, name in enumerate(names, 1)]

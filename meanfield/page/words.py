@@ -11,11 +11,11 @@ _SYMBOLS = {r"\theta": "θ", r"\mu": "μ", r"\,": " ", r"\;": " ", "\n": " "}
 
 
 def plain(label: str) -> str:
-    """A label without the marks of formulas.
+    r"""A label without the marks of formulas.
 
     Examples
     --------
-    >>> plain("inner weight $w_{12}$"), plain("kink $-b/w$"), plain("slope $a\\\\,|w|$")
+    >>> plain("inner weight $w_{12}$"), plain("kink $-b/w$"), plain(r"slope $a\,|w|$")
     ('inner weight w₁₂', 'kink −b/w', 'slope a |w|')
     """
     formula = False
@@ -30,4 +30,4 @@ def _formula(text: str) -> str:
     for mark, symbol in _SYMBOLS.items():
         text = text.replace(mark, symbol)
     text = re.sub(r"_\{?(\d+)\}?", lambda found: found[1].translate(_DIGITS), text)
-    return re.sub(r"_\{?(\w)\}?", r"\1", text).replace("-", "−")
+    return text.replace("-", "−")

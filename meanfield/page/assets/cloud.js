@@ -140,7 +140,7 @@ class Cloud {
       size: 2 * run.cloud.radius * small * ratio * Math.min(Math.sqrt(camera.zoom), 3),
       massScale: this.massScale, anyChosen: this.anyChosen, deep: deep ? 1 : 0,
       classes: run.cloud.colour.kind === "classes" ? 1 : 0, palette: this.palette,
-      opacity: run.cloud.opacity, edge: this.count <= 2000 ? 1 : 0,
+      opacity: run.cloud.opacity, edge: run.cloud.radius * small > 3.5 ? 1 : 0,
     });
     twgl.drawBufferInfo(gl, { numElements: this.count }, gl.POINTS);
     gl.disable(gl.SCISSOR_TEST);

@@ -4,6 +4,7 @@ class CloudView {
   constructor(place, run, page) {
     Object.assign(this, { run, page });
     const several = page.runs.length > 1;
+    this.ground = make("canvas", { "aria-hidden": "true" });
     this.picture = make("canvas", { class: "picture", "aria-hidden": "true" });
     this.overlay = make("canvas", {
       class: "overlay", role: "img", tabindex: "0",
@@ -13,7 +14,7 @@ class CloudView {
     const title = make("h2", { text: several ? run.label : "neurons" });
     this.root = make("figure", { class: "panel cloud" },
       make("div", { class: "head" }, title, this.buttons),
-      make("div", { class: "stack" }, this.picture, this.overlay),
+      make("div", { class: "stack" }, this.ground, this.picture, this.overlay),
       colourKey(run.cloud.colour));
     place.append(this.root);
     this.camera = new Camera(run.cloud);
@@ -62,7 +63,7 @@ class CloudView {
   draw(colours) {
     const { selected } = this.page;
     const number = selected && selected.run === this.run ? selected.number : null;
-    this.frame.draw(number, colours);
+    this.frame.draw(this.ground, number, colours);
     this.cloud.draw(this.run.moment, this.camera, rgb(colours.panel).map((each) => each / 255));
   }
 }

@@ -99,11 +99,13 @@ class Frame {
     return found;
   }
 
-  draw(selected, colours) {
+  /** Draw what lies under the cloud on `ground`, and what lies over it. */
+  draw(ground, selected, colours) {
     const { context, width, height } = wiped(this.canvas);
+    const under = wiped(ground).context;
     this.camera.layout(width, height);
-    if (this.camera.deep) this.cube(context, colours);
-    else this.axes(context, colours);
+    if (this.camera.deep) this.cube(under, colours);
+    else this.axes(under, context, colours);
     if (selected !== null) this.path(context, selected, colours);
     if (this.rectangle) {
       const [x0, y0, x1, y1] = this.rectangle;
@@ -114,10 +116,10 @@ class Frame {
     }
   }
 
-  axes(context, colours) {
+  axes(under, context, colours) {
     const { camera, run } = this;
     const { left, top, width, height } = camera.box;
-    plotAxes(context, camera.box, camera.window(0), camera.window(1), colours, {
+    plotAxes(under, camera.box, camera.window(0), camera.window(1), colours, {
       x: run.cloud.labels[0], y: run.cloud.labels[1], zero: true,
     });
     const outside = run.cloud.outside && interpolatedAt(run.cloud.outside, run.moment);
@@ -134,37 +136,46 @@ class Frame {
     const matrix = camera.matrix();
     const { low, high } = run.cloud.coordinates;
     const corner = (...ends) => camera.project(camera.columns.map((column, axis) => {
-      const value = run.cloud.limits[column][ends[axis]];
+      const [least, most] = run.cloud.limits[column];
+      const value = least + ends[axis] * (most - least);
       return (value - low[column]) / (high[column] - low[column]);
     }), matrix);
-    context.strokeStyle = colours.faint;
-    context.lineWidth = 1;
-    context.fillStyle = colours.quiet;
-    context.textAlign = "center";
-    const ends = [0, 1];
+    const middle = corner(0.5, 0.5, 0.5);
     for (let axis = 0; axis < 3; axis += 1) {
-      for (const first of ends) {
-        for (const second of ends) {
-          const at = (end) => {
-            const place = [first, second];
-            place.splice(axis, 0, end);
-            return corner(...place);
-          };
-          context.beginPath();
-          context.moveTo(...at(0));
-          context.lineTo(...at(1));
-          context.stroke();
-        }
-      }
-      const base = [0, 1, 0];
-      if (axis === 2) base[0] = 1;
-      const [from, to] = ends.map((end) => corner(...base.map((v, i) => (i === axis ? end : v))));
-      const [least, most] = run.cloud.limits[camera.columns[axis]];
-      const name = run.cloud.spaceLabels[axis].replace(/^(direction \d).*$/, "$1");
-      context.fillText(name, (from[0] + to[0]) / 2, (from[1] + to[1]) / 2 + 14);
-      context.fillText(told(least, 2), from[0], from[1] + 12);
-      context.fillText(told(most, 2), to[0], to[1] + 12);
+      const edges = [0, 1].flatMap((first) => [0, 1].map((second) => [0, 1].map((end) => {
+        const place = [first, second];
+        place.splice(axis, 0, end);
+        return corner(...place);
+      })));
+      context.strokeStyle = colours.faint;
+      context.lineWidth = 1;
+      context.beginPath();
+      for (const [from, to] of edges) segment(context, ...from, ...to);
+      context.stroke();
+      this.nameEdge(context, axis, outermost(edges, axis), middle, colours);
     }
+  }
+
+  /** The name of an axis of the cube and its limits, outside of an edge. */
+  nameEdge(context, axis, [from, to], middle, colours) {
+    const { camera, run } = this;
+    const [least, most] = run.cloud.limits[camera.columns[axis]];
+    const centre = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
+    const away = Math.hypot(centre[0] - middle[0], centre[1] - middle[1]) || 1;
+    const out = [0, 1].map((i) => (centre[i] - middle[i]) / away);
+    const write = (text, [x, y], gap, colour) => {
+      context.fillStyle = colour;
+      context.textAlign = out[0] < -0.3 ? "right" : out[0] > 0.3 ? "left" : "center";
+      const wide = context.measureText(text).width;
+      const place = Math.min(Math.max(x + gap * out[0], 4), this.canvas.clientWidth - 4);
+      const shift = context.textAlign === "right" ? Math.max(wide - place + 4, 0)
+        : context.textAlign === "left" ? Math.min(this.canvas.clientWidth - place - wide - 4, 0) : 0;
+      context.fillText(text, place + shift, y + gap * out[1] + 4);
+    };
+    write(run.cloud.spaceLabels[axis].replace(/^(direction \d).*$/, "$1"), centre, 14, colours.ink);
+    const inward = (one, other) => one.map((each, i) => each + 0.06 * (other[i] - each));
+    write(told(least, 2), inward(from, to), 8, colours.quiet);
+    write(told(most, 2), inward(to, from), 8, colours.quiet);
   }
 
   /** The way of the chosen neuron: what it went is drawn full, what is to come faint. */
@@ -211,4 +222,11 @@ class Frame {
 /** Value of a list with one number a frame. */
 function interpolatedAt(values, moment) {
   return values[moment.before] + (values[moment.after] - values[moment.before]) * moment.share;
+}
+
+/** Of four parallel edges of the cube, the one to write at: the lowest, or the leftmost upright. */
+function outermost(edges, axis) {
+  const middle = ([from, to], i) => (from[i] + to[i]) / 2;
+  const rank = (edge) => (axis === 2 ? -middle(edge, 0) : middle(edge, 1));
+  return edges.reduce((best, edge) => (rank(edge) > rank(best) ? edge : best));
 }

@@ -20,6 +20,7 @@ class Page {
     }
     document.getElementById("title").textContent = this.runs.map((run) => run.label).join(", ");
     this.layOut();
+    this.laidOut = true;
     bindControls(this);
     this.last = performance.now();
     new ResizeObserver(() => this.change()).observe(document.getElementById("main"));
@@ -30,6 +31,7 @@ class Page {
     const place = document.getElementById("clouds");
     const several = this.runs.length > 1;
     document.body.classList.add(several ? "several" : "one");
+    if (!this.runs.some((run) => run.function)) document.body.classList.add("bare");
     for (const run of this.runs) this.views.push(new CloudView(place, run, this));
     const functions = document.getElementById("functions");
     this.runs.forEach((run, number) => {
@@ -64,7 +66,7 @@ class Page {
 
   /** Draw a picture soon. */
   change() {
-    if (this.waiting) return;
+    if (this.waiting || !this.laidOut) return;
     this.waiting = true;
     requestAnimationFrame((now) => {
       this.waiting = false;
@@ -152,5 +154,6 @@ async function unpackedRun(told) {
 
 const story = JSON.parse(document.getElementById("story").textContent);
 const page = new Page(story);
+page.Activation = Activation;
 window.meanfield = page; // for scripts of readers, and for tests
-page.start();
+page.ready = page.start();

@@ -39,10 +39,9 @@ const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
 class RiskPanel {
   constructor(place, page) {
     this.page = page;
-    this.note = make("span", { class: "note" });
     this.canvas = make("canvas", { class: "plot low", role: "img", "aria-label": "risk over time" });
     this.key = make("div", { class: "key" });
-    place.append(make("div", { class: "head" }, make("h2", { text: "risk" }), this.note), this.canvas, this.key);
+    place.append(make("div", { class: "head" }, make("h2", { text: "risk" }), this.key), this.canvas);
     let held = false;
     const go = (event) => {
       if (!held || !this.box) return;
@@ -83,14 +82,16 @@ class RiskPanel {
       })));
     const all = this.curves.flatMap((curve) => curve.values).filter((each) => each !== null);
     const positive = all.filter((each) => each > 0);
-    this.log = positive.length === all.length && Math.max(...all) > 20 * Math.min(...all);
-    this.span = spanOf(this.log ? all.map(Math.log10) : all);
-    if (!this.log && Math.min(...all) >= 0) this.span[0] = Math.max(this.span[0], 0);
-    this.key.replaceChildren(...(this.curves.length > 1 ? this.curves.map((curve) => {
+    const [least, most] = [Math.min(...all), Math.max(...all)];
+    this.log = positive.length === all.length && most > 20 * least;
+    this.span = all.length ? spanOf(this.log ? all.map(Math.log10) : all) : [0, 1];
+    if (!this.log && least >= 0) this.span[0] = Math.max(this.span[0], 0);
+    this.key.replaceChildren(...this.curves.map((curve) => {
       const line = make("canvas", { class: "line", width: "40", height: "4", "aria-hidden": "true" });
-      plotLine(line.getContext("2d"), [0, 40], [2, 2], curve.colour, 3, curve.dash);
-      return make("span", {}, line, curve.label);
-    }) : []));
+      plotLine(line.getContext("2d"), [0, 40], [2, 2], curve.colour, 4, curve.dash);
+      curve.text = make("b");
+      return make("span", {}, line, `${curve.label} `, curve.text);
+    }));
   }
 
   draw(ink) {
@@ -108,13 +109,12 @@ class RiskPanel {
     }
     const now = x(clock.place);
     plotLine(context, [now, now], [this.box.top, this.box.top + this.box.height], ink.quiet, 1);
-    const texts = [];
     for (const curve of this.curves) {
       const value = interpolated(clock.time, curve.times, curve.values);
       const place = x(clock.placeOf(Math.min(clock.time, curve.times[curve.times.length - 1])));
-      if (value !== null && Number.isFinite(level(value))) dot(context, place, level(value), 4, curve.colour, ink.panel);
-      texts.push(this.curves.length > 1 ? `${curve.label} ${told(value)}` : told(value));
+      const up = level(value);
+      if (up !== null && Number.isFinite(up)) dot(context, place, up, 4, curve.colour, ink.panel);
+      curve.text.textContent = told(value);
     }
-    this.note.textContent = texts.length <= 3 ? texts.join(" · ") : "";
   }
 }

@@ -40,10 +40,10 @@ function plotAxes(context, box, xs, ys, colours, names = {}) {
   context.beginPath();
   segment(context, box.left, box.top, box.left, bottom);
   segment(context, box.left, bottom, box.left + box.width, bottom);
-  const across = names.xTicks || ticks(...xs, box.width / 80).map((value) => [value, told(value)]);
+  const across = names.xTicks || ticks(...xs, Math.max(box.width / 80, 3)).map((value) => [value, told(value)]);
   const up = names.log
     ? powers(ys).map((power) => [power, `10${raised(power)}`])
-    : names.yTicks || ticks(...ys, box.height / 45).map((value) => [value, told(value)]);
+    : names.yTicks || ticks(...ys, Math.max(box.height / 45, 3)).map((value) => [value, told(value)]);
   context.fillStyle = colours.quiet;
   context.textAlign = "center";
   for (const [value, text] of across) {
