@@ -132,6 +132,7 @@ class FileSource:
             _check_format(file, path)
             self.committed = _committed(file)
             self.status, self.reason = text(file, "status"), text(file, "reason")
+            _check_end(file, self.status, self.committed)
             self.engine = text(file, "engine") if "engine" in file.attrs else "tiled"
             self.created = text(file, "created")
             self.versions = {name: str(number) for name, number in parsed(file, "versions").items()}
@@ -167,7 +168,7 @@ class FileSource:
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
                 ),
             )
-            _check_run(file, found)
+            _check_run(file)
             return found
 
     @property
@@ -232,11 +233,11 @@ class FileSource:
         return found
 
 
-def _check_run(file: Any, header: Header) -> None:
+def _check_run(file: Any) -> None:
     """Raise unless what a file says of its run is what was written."""
     if SUMS not in file or "run" not in file[SUMS].attrs:
         return
-    if integer(file[SUMS], "run") != run_sum(file, header.scalars):
+    if integer(file[SUMS], "run") != run_sum(file, _scalar_names(file)):
         raise ValueError("what it says of its run is damaged: the checksum is another")
 
 
@@ -263,7 +264,15 @@ def _committed(file: Any) -> int:
             raise ValueError("its times do not increase from a time >= 0")
     if len(made) != len(planned):
         raise ValueError(f"it has {len(made)} times of {len(planned)} planned ones")
+    if np.isfinite(made[committed:]).any():
+        raise ValueError(f"the time of frame {committed} is damaged: later frames have one")
     return committed
+
+
+def _check_end(file: Any, status: str, committed: int) -> None:
+    """Raise if a complete run has frames, known by their checksums, that have lost their time."""
+    if status == "complete" and stored_sums(file, "numbers", None)[committed:].any():
+        raise ValueError(f"the time of frame {committed} is damaged")
 
 
 def _check_shapes(file: Any, problem: AnyProblem) -> None:
@@ -281,9 +290,10 @@ def _check_shapes(file: Any, problem: AnyProblem) -> None:
 def _scalar_names(file: Any) -> list[str]:
     """Names of the per-frame variables in the order of their creation: risk, energy first."""
     found = [name for name in file if _is_scalar(name, file[name])]
-    return [name for name in ("risk", "energy") if name in found] + [
-        name for name in found if name not in ("risk", "energy")
-    ]
+    for name in ("risk", "energy"):
+        if name not in found:
+            raise ValueError(f"the variable {name} is missing")
+    return ["risk", "energy", *(name for name in found if name not in ("risk", "energy"))]
 
 
 def _is_scalar(name: str, dataset: Any) -> bool:
