@@ -66,7 +66,7 @@ def number_sums(numbers: Iterable[Any]) -> Array:
     array([ True,  True])
     """
     words = [np.ascontiguousarray(values, "<f8").view("<u8") for values in numbers]
-    return np.add.reduce(words, axis=0, dtype=np.uint64)
+    return np.asarray(np.add.reduce(words, axis=0, dtype=np.uint64))
 
 
 def make_sums(file: Any, scalars: Iterable[str]) -> None:

@@ -19,7 +19,7 @@ from meanfield.recording import read_recorded_support
 from meanfield.solver import solver_from_dict
 from meanfield.stored_observers import read_observers
 from meanfield.supports import frame_variables
-from meanfield.typing import Array, Float64Array
+from meanfield.typing import Array, BoolArray, Float64Array
 
 if TYPE_CHECKING:
     from meanfield.storage import MemoryStore
@@ -216,21 +216,35 @@ class FileSource:
         UserWarning
             If the checksums of some frames are those of other numbers; theirs are NaN then.
         """
+        found, _, damaged = self._numbers()
+        if not damaged.any():
+            return found
+        warnings.warn(
+            f"risk, energy or other numbers of the frames {np.flatnonzero(damaged).tolist()} "
+            f"of {self.path} are damaged: they are read as nan",
+            stacklevel=3,
+        )
+        return {name: np.where(damaged, np.nan, values) for name, values in found.items()}
+
+    def damaged_numbers(self) -> BoolArray:
+        """Which frames have other numbers than their checksums say."""
+        return self._numbers()[2]
+
+    @property
+    def summed(self) -> int:
+        """How many of the committed frames have checksums."""
+        return int(np.count_nonzero(self._numbers()[1]))
+
+    def _numbers(self) -> tuple[dict[str, Float64Array], Array, BoolArray]:
+        """Numbers of the committed frames, their checksums, and which of these are wrong."""
         assert self.path is not None
         with inspected(self.path, _WHAT) as file:
-            names, first = _scalar_names(file), slice(self.committed)
-            found = {name: rows(variable(file, name, 1), first) for name in names}
+            first = slice(self.committed)
+            found = {name: rows(variable(file, name, 1), first) for name in _scalar_names(file)}
             time = rows(variable(file, "time", 1), first)
             expected = stored_sums(file, "numbers", self.committed)
-        damaged = (expected != 0) & (expected != number_sums([time, *found.values()]))
-        if damaged.any():
-            warnings.warn(
-                f"risk, energy or other numbers of the frames {np.flatnonzero(damaged).tolist()} "
-                f"of {self.path} are damaged: they are read as nan",
-                stacklevel=3,
-            )
-            return {name: np.where(damaged, np.nan, values) for name, values in found.items()}
-        return found
+        sums = number_sums([time, *found.values()])
+        return found, expected, (expected != 0) & (expected != sums)
 
 
 def _check_run(file: Any) -> None:

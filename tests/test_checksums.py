@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,13 +14,15 @@ from hypothesis import strategies as st
 
 from hostile_files import CLOUDS, write_sound
 from meanfield.checksums import array_sum, number_sums
+from meanfield.cli import run as command
 from meanfield.compression import compress
 from meanfield.errors import FileError
 from meanfield.extension import extend
 from meanfield.storage import HDF5Store
 from meanfield.trajectory import Trajectory
+from meanfield.verification import Verification, verify
 
-
+FILES = Path(__file__).parent / "files"
 # Coordinates for other programs: this package makes them from the rest.
 OF_NO_MATTER = {"parameter", "particle", "a_0", "w_0"}
 
@@ -68,36 +71,43 @@ def contents(path):
     return [np.array(values) for values in found]
 
 
+def told_by(path):
+    """What reading a file says: a refusal, a warning, or nothing; and what was read."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            found = contents(path)
+        except FileError as error:
+            return str(error), None
+    return " ".join(str(warning.message) for warning in told), found
+
+
 @pytest.mark.parametrize("kind", CLOUDS)
 def test_every_flipped_bit_of_the_numbers_is_told(tmp_path, kind, rng):
     path = write_sound(tmp_path / "run.h5", kind)
     whole, sound = path.read_bytes(), contents(path)
     for name, (start, size) in datasets(path).items():
-        for place in rng.choice(size, min(size, 2), replace=False):
+        for place in rng.choice(size, 2, replace=False):
             changed = bytearray(whole)
             changed[start + place] ^= 1 << int(rng.integers(8))
             path.write_bytes(changed)
-            try:
-                with warnings.catch_warnings(record=True) as told:
-                    warnings.simplefilter("always")
-                    found = contents(path)
-            except FileError as error:
-                assert "damaged" in str(error) or "not a readable trajectory" in str(error)
+            told, found = told_by(path)
+            if name in OF_NO_MATTER:
+                assert (told, len(found)) == ("", len(sound))
+                assert all(map(np.array_equal, found, sound))
             else:
-                if not any("are damaged: they are read as nan" in str(w.message) for w in told):
-                    assert name in OF_NO_MATTER, (name, place)
-                    assert all(map(np.array_equal, found, sound))
+                assert "damaged" in told or "not a readable trajectory" in told, (name, place)
 
 
 def test_damaged_numbers_are_nan_and_the_others_are_kept(tmp_path):
     path = write_sound(tmp_path / "run.h5")
     with h5py.File(path, "r+") as file:
         file["energy"][2] += 1e-9
-    with pytest.warns(UserWarning, match=r"numbers of the frames \[2\] of .* are damaged") as told:
-        run = Trajectory.open(path)
-        assert run.risk.tolist()[:2] + run.risk.tolist()[3:] == [1.0, 1.0, 1.0]
-        assert np.isnan(run.risk[2]) and np.isnan(run.energy[2])
-    assert len(told) == 1
+    run = Trajectory.open(path)
+    with pytest.warns(UserWarning, match=r"numbers of the frames \[2\] of .* are damaged"):
+        assert np.isnan(run.risk[2])
+    assert run.risk.tolist()[:2] + run.risk.tolist()[3:] == [1.0, 1.0, 1.0]  # warned once
+    assert np.isnan(run.energy[2])
     assert len(run.measures[2]) == 3
 
 
@@ -122,11 +132,11 @@ def test_a_damaged_description_is_refused(tmp_path, name):
 
 def test_a_frame_that_vanishes_is_missed(tmp_path):
     path = write_sound(tmp_path / "run.h5")
-    for index, sentence in ((1, "the time of frame 1 is damaged"), (3, "the time of frame 3 is damaged")):
+    for index in (1, 3):
         shutil.copy(path, tmp_path / "less.h5")
         with h5py.File(tmp_path / "less.h5", "r+") as file:
             file["time"][index] = np.nan
-        with pytest.raises(FileError, match=sentence):
+        with pytest.raises(FileError, match=f"the time of frame {index} is damaged"):
             Trajectory.open(tmp_path / "less.h5")
 
 
@@ -163,3 +173,17 @@ def test_files_without_checksums_are_read_and_continued(tmp_path):
     store.write_frame(1, header.times[1], frame, {"risk": 5.0})
     store.close()
     assert Trajectory.open(path).risk.tolist() == [1.0, 5.0, 1.0, 1.0]
+
+
+def test_info_verifies_a_file(tmp_path, capsys):
+    path = write_sound(tmp_path / "run.h5")
+    assert verify(path) == Verification(4, 4)
+    assert command(["info", "--verify", str(path)]) == 0
+    assert "4 frames are what was written" in capsys.readouterr().out
+    with h5py.File(path, "r+") as file:
+        file["position"][2, 0, 0] += 1.0
+        file["energy"][0] += 1.0
+    assert command(["info", "--verify", str(path)]) == 2
+    assert "not those of the frames 0, 2; the other 2 are what" in capsys.readouterr().err
+    assert str(verify(FILES / "particles-1.h5")) == "3 frames can be read; they have no checksums"
+    assert str(Verification(3, 1)) == "1 frames are what was written, 2 have no checksums"
