@@ -57,6 +57,7 @@ __all__ = [
     "TaskNumber",
     "Verb",
     "Verbs",
+    "Verify",
     "Widths",
     "Workers",
     "WorkingVerb",
@@ -189,6 +190,10 @@ Resume = Annotated[
 Follow = Annotated[
     bool,
     typer.Option("--follow", metavar="", help="Show how far a running simulation is, to its end."),
+]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", metavar="", help="Read every frame, compare it with its checksum."),
 ]
 Widths = Annotated[
     str, typer.Option("--particles", metavar="N,N,…", help="Widths to compare, increasing.")

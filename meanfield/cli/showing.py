@@ -23,6 +23,7 @@ from meanfield.cli.options import (
     RunFiles,
     RunOrStudyFiles,
     ScenarioName,
+    Verify,
 )
 from meanfield.cli.speech import announce
 from meanfield.errors import InvalidInputError
@@ -65,7 +66,7 @@ def scenarios(
         console.print("\nmeanfield scenarios NAME explains one and lists its parameters.")
 
 
-def info(path: DataFile, follow: Follow = False) -> None:
+def info(path: DataFile, follow: Follow = False, verify: Verify = False) -> None:
     """Say in words what a file holds.
 
     With --follow it shows how far a run is that another process makes, and when it
@@ -84,6 +85,8 @@ def info(path: DataFile, follow: Follow = False) -> None:
 
         if follow:
             raise InvalidInputError(f"{path} is a comparison of widths; --follow is for runs")
+        if verify:
+            raise InvalidInputError(f"{path} is a comparison of widths; --verify is for runs")
         console.print(str(Study.open(path)), markup=False, soft_wrap=True)
         return
     trajectory = open_run(path)
@@ -92,7 +95,12 @@ def info(path: DataFile, follow: Follow = False) -> None:
 
         follow_run(path)
         return
-    lines = trajectory.describe()
+    verified = []
+    if verify:
+        from meanfield.verification import verify as verification
+
+        verified = [("verified", str(verification(path)))]
+    lines = trajectory.describe() + verified
     if trajectory.is_being_written:
         lines.append(("to follow it", f"meanfield info --follow {path}"))
     elif trajectory.status != "complete":
