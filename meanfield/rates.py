@@ -321,7 +321,7 @@ class _PowerLaw:
         squares = deviations**2 / variances[:, None] * count
         kurtosis = max(float((squares**2).mean()) - 3.0, 0.0)
         spread = float(shares @ self.projection @ shares)
-        return max(1.0, 1.0 / (spread * (1.0 / (count - 1) + 0.5 * kurtosis / count)))
+        return float(max(1.0, 1.0 / (spread * (1.0 / (count - 1) + 0.5 * kurtosis / count))))
 
 
 def _student(freedom: float) -> float:
