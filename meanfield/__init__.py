@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         distributions,
         losses,
         observers,
-        plotting,
+        plot,
         reductions,
     )
     from meanfield.activation import Activation
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from meanfield.mean_field import MeanField
     from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
     from meanfield.neurons import Neuron
-    from meanfield.plotting import animate, plot
+    from meanfield.plotting.movie import animate
     from meanfield.population import PopulationProblem
     from meanfield.problem import Problem
     from meanfield.quadrature import quadrature
@@ -104,7 +104,7 @@ _HOMES = {
     "TorchRecorder": "meanfield.torch_training",
     "Trajectory": "meanfield.trajectory",
     "TrajectoryComparison": "meanfield.comparison",
-    "animate": "meanfield.plotting",
+    "animate": "meanfield.plotting.movie",
     "compare": "meanfield.compare",
     "compress": "meanfield.compression",
     "compare_trajectories": "meanfield.comparison",
@@ -118,7 +118,6 @@ _HOMES = {
     "measure_from_torch": "meanfield.torch_networks",
     "neuron_from_torch": "meanfield.torch_networks",
     "open": "meanfield.trajectory",
-    "plot": "meanfield.plotting",
     "quadrature": "meanfield.quadrature",
     "resume": "meanfield.simulate",
     "simulate": "meanfield.simulate",
@@ -130,7 +129,7 @@ _MODULES = (
     "distributions",
     "losses",
     "observers",
-    "plotting",
+    "plot",
     "reductions",
 )
 
@@ -187,7 +186,6 @@ __all__ = [
     "observers",
     "open",
     "plot",
-    "plotting",
     "quadrature",
     "reductions",
     "resume",

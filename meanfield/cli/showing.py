@@ -113,7 +113,7 @@ def plot(
             study.figure(target, force=force)
     else:
         trajectory = open_run(path)
-        from meanfield.plotting.overview import plot as draw
+        from meanfield.plotting.overview import overview as draw
 
         with running(None):
             draw(trajectory, target, force=force)

@@ -33,7 +33,7 @@ from meanfield.plotting.survey import stand_in
 from meanfield.plotting.view import CELLS, Limits, View, view_of_measure
 from meanfield.typing import Float64Array
 
-__all__ = ["Cloud", "add_key", "plot_measure"]
+__all__ = ["Cloud", "add_key", "measure"]
 
 MOST_POINTS = 5000
 _STAND_INS = 2**16  # particles for a grid whose directions are no parameters
@@ -251,7 +251,7 @@ def outside_text(share: float) -> str:
     return f"{share:.0%} of the mass beyond" if share >= 0.03 else ""
 
 
-def plot_measure(
+def measure(
     measure: Measure,
     directions: View | Directions | str | tuple[str, ...] | None = None,
     ax: Axes | None = None,
@@ -268,7 +268,7 @@ def plot_measure(
     measure : ParticleMeasure or GridMeasure
         In p dimensions.
     directions : View, Directions, name of a rule, or pair of parameter names, optional
-        Which directions; `meanfield.plotting.view` makes a view that suits a whole run,
+        Which directions; `meanfield.plot.view` makes a view that suits a whole run,
         so that pictures of its frames compare. By default what tells most about
         this measure: see `meanfield.plotting.directions.choose_directions`.
     ax : Axes, optional
@@ -288,8 +288,8 @@ def plot_measure(
     Examples
     --------
     >>> import meanfield as mf
-    >>> measure = mf.ParticleMeasure.gaussian(300, 4, seed=0)
-    >>> ax = plot_measure(measure, ("a_0", "b"), neuron=mf.Neuron(inputs=2))
+    >>> cloud = mf.ParticleMeasure.gaussian(300, 4, seed=0)
+    >>> ax = mf.plot.measure(cloud, ("a_0", "b"), neuron=mf.Neuron(inputs=2))
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('outer weight $a$', 'bias $b$')
     """

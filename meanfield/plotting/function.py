@@ -27,7 +27,7 @@ from meanfield.plotting.survey import Run, stand_in
 from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array
 
-__all__ = ["Curve", "DecisionMap", "function_panel", "plot_function"]
+__all__ = ["Curve", "DecisionMap", "function", "function_panel"]
 
 _SHOWN_POINTS = 600
 _MAP_WORK = 8_000_000  # pairs of grid points and neurons for one map
@@ -267,7 +267,7 @@ def function_panel(ax: Axes, problem: AnyProblem, particles: int) -> Curve | Dec
     )
 
 
-def plot_function(run: Run, index: int = -1, ax: Axes | None = None) -> Axes:
+def function(run: Run, index: int = -1, ax: Axes | None = None) -> Axes:
     """Draw the learned function at one frame with the data.
 
     For one input a curve over the data points; for two inputs a map of the output

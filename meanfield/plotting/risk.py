@@ -13,7 +13,7 @@ from meanfield.plotting.style import BLUE, INK, ORANGE, QUIET, axes_or_new, them
 from meanfield.plotting.survey import Run
 from meanfield.typing import Float64Array
 
-__all__ = ["TimeMarker", "accuracy_names", "plot_accuracy", "plot_risk"]
+__all__ = ["TimeMarker", "accuracy", "accuracy_names", "risk", "scale_time"]
 
 # Share of the largest risk by which an energy must differ to be drawn beside it.
 _APART = 0.01
@@ -39,7 +39,7 @@ def _series(run: Run) -> dict[str, Float64Array]:
     return found | {name.replace("_", " "): run.observables[name] for name in _risk_names(run)}
 
 
-def plot_risk(run: Run, ax: Axes | None = None) -> Axes:
+def risk(run: Run, ax: Axes | None = None) -> Axes:
     """Draw the risk over mean-field time, with other recorded risks.
 
     The energy joins them if it contains no entropy and differs from the risk visibly. The
@@ -87,7 +87,7 @@ def plot_risk(run: Run, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def plot_accuracy(run: Run, ax: Axes | None = None) -> Axes:
+def accuracy(run: Run, ax: Axes | None = None) -> Axes:
     """Draw the recorded accuracies over mean-field time.
 
     Parameters

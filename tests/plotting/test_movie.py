@@ -14,8 +14,8 @@ from PIL import Image
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.neurons import Neuron
-from meanfield.plotting import animate, movie
-from meanfield.plotting.movie import find_ffmpeg
+from meanfield.plotting import movie
+from meanfield.plotting.movie import animate, find_ffmpeg
 from meanfield.plotting.scene import Scene
 from pictured_runs import in_many_dimensions, on_a_grid, on_the_line, on_the_plane, shorten
 
