@@ -4,7 +4,7 @@ A network learns a function
 
 A neuron a relu(w x + b) bends the network at its kink x = −b/w, by a |w|. A thousand of
 them start at random and fit a sine. Kinks gather where the function bends, one cluster
-after the other, while the risk comes down from plateau to plateau.
+after the other.
 """
 
 import matplotlib.pyplot as plt

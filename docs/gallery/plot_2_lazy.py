@@ -10,6 +10,7 @@ and Bach 2019). Both start from f = 0, by neurons in pairs of opposite a.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.collections import LineCollection
 
 import meanfield as mf
 from meanfield.solvers import ParticleFlow
@@ -24,20 +25,20 @@ start = mf.ParticleMeasure(np.concatenate([half, half * [-1.0, 1.0, 1.0]]))
 times = np.linspace(0.0, 400.0, 81)
 runs = {
     scale: mf.simulate(
-        mf.Problem(neuron, data, scale=scale), start, ParticleFlow(), t_end=400.0, save_at=times
+        mf.Problem(neuron, data, scale=scale), start, ParticleFlow(rtol=1e-3), t_end=400.0, save_at=times
     )
     for scale in (1.0, 100.0)
 }
 
 # %%
-# Paths of the neurons (w, b), from pale to dark; the colour is the sign of a.
+# Paths of the neurons (w, b), and where they end; orange for a > 0, blue for a < 0.
 
-figure, axes = plt.subplots(2, 2, figsize=(10, 8), width_ratios=[1, 1.2])
+figure, axes = plt.subplots(2, 2, figsize=(10, 8), width_ratios=[1, 1.2], sharey="col")
 for (scale, run), (left, right) in zip(runs.items(), axes):
     paths = np.array([measure.positions for measure in run.measures])
-    for path in paths.transpose(1, 0, 2):
-        left.plot(path[:, 1], path[:, 2], lw=0.7, alpha=0.5, color="#d8572a" if path[-1, 0] > 0 else "#2166a8")
-    left.scatter(*paths[-1, :, 1:].T, s=6, color="#1f2430", zorder=3)
+    colours = np.where(paths[-1, :, 0] > 0.0, "#d8572a", "#2166a8")
+    left.add_collection(LineCollection(paths[:, :, 1:].swapaxes(0, 1), colors=colours, lw=0.6, alpha=0.5))
+    left.scatter(*paths[-1, :, 1:].T, s=10, c=colours, zorder=3)
     moved = np.sqrt(np.mean(np.sum((paths[-1] - paths[0]) ** 2, axis=1)))
     left.set(xlim=(-4, 4), ylim=(-4, 4), xlabel="$w$", ylabel="$b$", aspect="equal")
     left.set_title(f"α = {scale:g}: neurons moved by {moved:.3f}")
@@ -46,6 +47,7 @@ for (scale, run), (left, right) in zip(runs.items(), axes):
     for index in (1, 4, 16, 80):
         output = run.problem.predict(run.measures[index], wide[:, None])
         right.plot(wide, output, color=plt.cm.Blues(0.3 + 0.7 * index / 80), label=f"$t$ = {times[index]:g}")
-    right.set(xlabel="$x$", ylabel="network", title=f"risk {run.risk[-1]:.1e}")
+    error = run.problem.predict(run.measures[-1], x[:, None]) - data.targets
+    right.set(xlabel="$x$", ylabel="network", title=f"mean square error {np.mean(error**2):.1g}")
     right.legend()
 plt.show()
