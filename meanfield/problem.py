@@ -128,14 +128,8 @@ class Problem:
             If dimensions do not fit or inputs are not finite.
         """
         self.check_measure(measure)
-        points = as_columns("inputs", inputs)
-        if points.shape[1] != self.neuron.inputs:
-            got = np.shape(inputs)
-            one = "; write [x] for one point x" if got == (self.neuron.inputs,) else ""
-            raise InvalidInputError(
-                f"inputs must have {self.neuron.inputs} columns, got an array of shape {got}{one}"
-            )
-        engine = choose_engine(self.neuron, self.expanded(points), measure.positions.dtype)
+        points = self.expanded(self.check_inputs(inputs))
+        engine = choose_engine(self.neuron, points, measure.positions.dtype)
         return self.scale * self.averaged(engine.outputs(measure.positions, measure.weights))
 
     def outputs(self, measure: Measure) -> Float64Array:
@@ -393,6 +387,23 @@ class Problem:
     @cached_property
     def _engines(self) -> dict[str, Engine]:
         return {}
+
+    def check_inputs(self, inputs: Any) -> Float64Array:
+        """Points of the input space as an array (m, d).
+
+        Raises
+        ------
+        InvalidInputError
+            If they have another number of columns or are not finite.
+        """
+        points = as_columns("inputs", inputs)
+        if points.shape[1] != self.neuron.inputs:
+            got = np.shape(inputs)
+            one = "; write [x] for one point x" if got == (self.neuron.inputs,) else ""
+            raise InvalidInputError(
+                f"inputs must have {self.neuron.inputs} columns, got an array of shape {got}{one}"
+            )
+        return points
 
     def check_measure(self, measure: Measure) -> None:
         """Raise unless a measure is one over this neuron's parameters.

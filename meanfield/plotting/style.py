@@ -7,12 +7,14 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib import RcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
@@ -21,7 +23,7 @@ from matplotlib.figure import Figure
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.typing import Float64Array
 
-__all__ = ["DIVERGING", "INK", "QUIET", "SEQUENTIAL", "class_colours", "theme"]
+__all__ = ["DIVERGING", "INK", "QUIET", "SEQUENTIAL", "STYLE", "class_colours", "theme"]
 
 INK = "#1f2430"
 QUIET = "#7d8592"
@@ -45,46 +47,15 @@ _CLASSES = (
 )  # fmt: skip
 MOST_CLASSES = len(_CLASSES)
 
-_SETTINGS: Any = {
-    "font.family": ["DejaVu Sans"],
-    "mathtext.fontset": "cm",
-    "font.size": 10.0,
-    "axes.titlesize": 11.0,
-    "axes.titlelocation": "left",
-    "axes.titlecolor": INK,
-    "axes.titlepad": 7.0,
-    "axes.labelsize": 10.0,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": "#9aa1ac",
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.unicode_minus": True,
-    "xtick.color": "#9aa1ac",
-    "ytick.color": "#9aa1ac",
-    "xtick.labelcolor": "#4d5563",
-    "ytick.labelcolor": "#4d5563",
-    "xtick.labelsize": 9.0,
-    "ytick.labelsize": 9.0,
-    "xtick.minor.size": 0.0,
-    "ytick.minor.size": 0.0,
-    "xtick.major.size": 3.5,
-    "ytick.major.size": 3.5,
-    "legend.frameon": False,
-    "legend.fontsize": 9.0,
-    "legend.labelcolor": INK,
-    "text.color": INK,
-    "lines.solid_capstyle": "round",
-    "lines.linewidth": 2.0,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "savefig.bbox": None,
-    "axes.facecolor": "white",
-    "image.interpolation": "bilinear",
-    "svg.fonttype": "none",
-    "pdf.fonttype": 42,
-}
+#: The one home of the settings, which matplotlib knows as a style by this name.
+STYLE = "meanfield.plotting.meanfield"
+
+
+@cache
+def _settings() -> RcParams:
+    """What the style file sets."""
+    with as_file(files("meanfield.plotting") / "meanfield.mplstyle") as path:
+        return mpl.rc_params_from_file(path, use_default_template=False)
 
 
 @contextmanager
@@ -100,7 +71,7 @@ def theme() -> Iterator[None]:
     """
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_SETTINGS)
+        mpl.rcParams.update(_settings())
         yield
 
 
