@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_gallery.gen_gallery",
     "command_line",
+    "formulas_in_docstrings",
     "mathml",
     "homes",
 ]
@@ -29,7 +30,7 @@ exclude_patterns = ["gallery/*", "_templates/*"]
 templates_path = ["_templates"]
 nitpicky = True
 default_role = "autolink"
-suppress_warnings = ["config.cache"]
+smartquotes = False  # of --resume they would make –resume
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import typer
@@ -26,10 +28,11 @@ class CommandLine(SphinxDirective):
 
 def _section(name: str, verb: Any) -> str:
     context = verb.make_context(name, [], resilient_parsing=True)
-    Verb.format_help(verb, context, context.make_formatter())  # names the solvers
+    with redirect_stdout(StringIO()):
+        Verb.format_help(verb, context, context.make_formatter())  # names the solvers
     usage = f"meanfield {' '.join([name, *verb.collect_usage_pieces(context)])}"
     rows = [_row(param, context) for param in verb.params]
-    table = "\n".join(["| option | meaning | default |", "| --- | --- | --- |", *rows])
+    table = "\n".join(["| option | meaning |", "| --- | --- |", *rows])
     return f"## {name}\n\n```text\n{usage}\n```\n\n{_prose(verb.help)}\n\n{table}"
 
 
@@ -39,13 +42,15 @@ def _prose(help_text: str) -> str:
 
 
 def _row(param: Any, context: Any) -> str:
-    names = ", ".join(f"`{name}`" for name in param.opts if name.startswith("-"))
-    value = param.metavar or ""
-    shown = f"{names} `{value}`" if names and value else names or f"`{value}`"
+    names = [name for name in param.opts if name.startswith("-")]
+    shown = ", ".join(f"`{text}`" for text in names) or f"`{param.metavar}`"
+    if names and param.metavar:
+        shown += f" `{param.metavar}`"
+    meaning = (param.help or "").strip()
     default = param.get_default(context)
-    told = "" if default in (None, False, (), []) else f"`{default}`"
-    cells = (shown, (param.help or "").strip(), told)
-    return "| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in cells) + " |"
+    if default is not None and default is not False:
+        meaning += f" Default: `{default}`."
+    return "| " + " | ".join(text.replace("|", r"\|") for text in (shown, meaning)) + " |"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

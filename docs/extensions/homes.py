@@ -24,7 +24,7 @@ def public_page(
     """Resolve a reference that Sphinx did not find, by the object that it means."""
     if node.get("refdomain") != "py":
         return None
-    thing = _find(node["reftarget"], node.get("py:module"))
+    thing = _find(node["reftarget"], node.get("py:module"), node.get("py:class"))
     if thing is _MISSING:
         return None
     for name, entry in env.domains["py"].objects.items():  # type: ignore[attr-defined]
@@ -34,9 +34,9 @@ def public_page(
     return content
 
 
-def _find(target: str, module: str | None) -> Any:
-    """What a dotted name means: absolutely, inside a module or in the package."""
-    for path in (target, f"{module}.{target}", f"meanfield.{target}"):
+def _find(target: str, module: str | None, owner: str | None) -> Any:
+    """What a dotted name means: absolutely, in a class, a module or the package."""
+    for path in (target, f"{module}.{owner}.{target}", f"{module}.{target}", f"meanfield.{target}"):
         thing = _imported(path)
         if thing is not _MISSING:
             return thing

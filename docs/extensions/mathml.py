@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -9,6 +10,8 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.util.math import get_node_equation_number
+
+_CAPITALS = re.compile(r"<mi>(&#x003[9A][0-9A-F];)</mi>")  # Greek: Γ … Ω
 
 
 def inline_formula(translator: Any, node: nodes.math) -> None:
@@ -28,7 +31,11 @@ def displayed_formula(translator: Any, node: nodes.math_block) -> None:
 
 
 def _mathml(latex: str, display: str) -> str:
-    return convert(latex, display=display)
+    """Convert, with the spaces and upright letters that TeX would set."""
+    text = convert(latex, display=display)
+    text = text.replace("<mi>log</mi>", '<mi>log</mi><mspace width="0.167em" />')
+    text = text.replace("<mi>&#x02032;</mi>", "<mo>&#x02032;</mo>")
+    return _CAPITALS.sub(r'<mi mathvariant="normal">\1</mi>', text)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

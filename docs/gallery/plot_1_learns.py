@@ -27,7 +27,7 @@ run = mf.simulate(problem, start, ParticleFlow(), t_end=600.0, save_at=times)
 # active to the right of their kink, blue ones to the left.
 
 wide = np.linspace(-1.3, 1.3, 500)
-figure, axes = plt.subplots(2, 5, figsize=(12, 5), sharex=True, sharey="row")
+figure, axes = plt.subplots(2, 5, figsize=(12, 5), sharex=True, sharey="row", layout="constrained")
 for time, risk, measure, (above, below) in zip(run.times, run.risk, run.measures, axes.T):
     above.plot(x, problem.data.targets, ".", color="0.75", markersize=5)
     above.plot(wide, problem.predict(measure, wide[:, None]), color="#2166a8")

@@ -28,7 +28,9 @@ run = mf.simulate(problem, start, GridFlow(), t_end=60.0, save_at=times, observe
 rest = mf.gibbs(problem, start)
 bound = run.observables["optimality_gap"]  # from μ_t alone
 
-figure, axes = plt.subplots(1, 5, figsize=(14, 3.2), width_ratios=[1, 1, 1, 1, 1.25])
+figure, axes = plt.subplots(
+    1, 5, figsize=(14, 3.2), width_ratios=[1, 1, 1, 1, 1.25], layout="constrained"
+)
 shown = [(run.measures[i], f"$t$ = {run.times[i]:g}") for i in (0, 5, 20)]
 for (measure, title), ax in zip([*shown, (rest.measure, "Gibbs measure $\\mu^*$")], axes):
     w, b = measure.axes
@@ -36,7 +38,9 @@ for (measure, title), ax in zip([*shown, (rest.measure, "Gibbs measure $\\mu^*$"
     ax.contourf(w, b, root, levels=np.linspace(0.02, 1.0, 25) * root.max(), cmap="Blues")
     ax.set(title=title, xlabel="$w$", ylabel="$b$", xlim=(-5, 5), ylim=(-5, 5), aspect="equal")
     ax.label_outer()
-axes[4].semilogy(run.times, run.energy - rest.energy, color="#2166a8", label="$F(\\mu_t) - F(\\mu^*)$")
+axes[4].semilogy(
+    run.times, run.energy - rest.energy, color="#2166a8", label="$F(\\mu_t) - F(\\mu^*)$"
+)
 axes[4].semilogy(run.times, bound, "--", color="#d8572a", label="certified bound")
 axes[4].set(title="free energy", xlabel="$t$", ylim=(1e-8, 10))
 axes[4].legend()

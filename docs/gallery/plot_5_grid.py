@@ -28,7 +28,9 @@ grid = mf.simulate(problem, density, GridFlow(), t_end=15.0, save_at=[0.0, 3.0, 
 neurons = law.sample(4000, seed=0)
 particles = mf.simulate(problem, neurons, Langevin(0.02), t_end=15.0, save_at=[0.0, 3.0, 15.0])
 
-figure, axes = plt.subplots(3, 3, figsize=(10, 8.5), sharex=True, sharey="row")
+figure, axes = plt.subplots(
+    3, 3, figsize=(10, 8.5), sharex=True, sharey="row", layout="constrained"
+)
 for time, mu, nu, column in zip(grid.times, grid.measures, particles.measures, axes.T):
     (w, b), root, marginal = mu.axes, np.sqrt(mu.density.T), mu.marginal(0)
     column[0].contourf(w, b, root, levels=np.linspace(0.02, 1.0, 25) * root.max(), cmap="Blues")

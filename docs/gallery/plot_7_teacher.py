@@ -28,7 +28,7 @@ run = mf.simulate(problem, start, ParticleFlow(rtol=1e-3), t_end=200.0, save_at=
 # Each point is |a| w of a neuron, orange for a > 0 and blue for a < 0, with its path behind
 # it; rays are the teacher's directions.
 
-figure, axes = plt.subplots(1, 4, figsize=(14, 3.8))
+figure, axes = plt.subplots(1, 4, figsize=(14, 3.8), layout="constrained")
 places = np.array([np.abs(m.positions[:, :1]) * m.positions[:, 1:] for m in run.measures])
 colours = np.where(run.measures[-1].positions[:, 0] > 0.0, "#d8572a", "#2166a8")
 for index, ax in zip((20, 35, 120), axes):
@@ -38,7 +38,8 @@ for index, ax in zip((20, 35, 120), axes):
         ax.plot(*path.T, color=colour, lw=0.5, alpha=0.4)
     ax.scatter(*places[index].T, s=10, c=colours, zorder=3)
     span = 1.1 * np.abs(places[index]).max()
-    ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", title=f"$t$ = {times[index]:.0f}")
+    ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal")
+    ax.set_title(f"$t$ = {times[index]:.0f}")
 axes[3].loglog(run.times[5:], run.risk[5:], color="#1f2430")
 axes[3].set(title="population risk", xlabel="$t$")
 plt.show()

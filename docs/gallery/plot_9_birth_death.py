@@ -28,7 +28,7 @@ runs = {
     for name, solver in flows.items()
 }
 
-figure, axes = plt.subplots(1, 3, figsize=(13, 4.2))
+figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
 for (name, run), ax, colour in zip(runs.items(), axes[1:], ("#2166a8", "#d8572a")):
     axes[0].semilogy(run.times, run.risk, color=colour, label=name)
     paths = np.array([measure.positions for measure in run.measures])

@@ -8,7 +8,6 @@ compares the record with the limit.
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 
 import meanfield as mf
@@ -25,36 +24,25 @@ problem = mf.Problem(mf.neuron_from_torch(model), mf.Dataset(x.numpy(), y.numpy(
 law = mf.Gaussian(problem.neuron.dim, std=[4.0, 2.0, 2.0])  # of (a, w, b)
 mf.load_into_torch(law.sample(N, seed=0), model)
 
+loss = torch.nn.MSELoss()
 groups = mf.mean_field_parameter_groups(model, problem, step, loss_factor=2.0)
-optimizer, loss = torch.optim.SGD(groups), torch.nn.MSELoss()
-recorder = mf.TorchRecorder(model, problem, save_at=np.linspace(0.0, 40.0, 41))
+optimizer = torch.optim.SGD(groups)
+recorder = mf.TorchRecorder(model, problem, save_at=[0, 0.2, 0.6, 1, 2, 4, 8, 12, 20, 30, 40])
 for k in range(201):
     recorder(k * step)  # mean-field time
     optimizer.zero_grad()
     loss(model(x), y).backward()
     optimizer.step()
-run = recorder.finish()
-found = mf.compare_with_limit(run, law)
+found = mf.compare_with_limit(recorder.finish(), law)
 print(found)
 
-# %%
-# The network during training; its risk beside that of the limit; and how far they are apart.
-
-figure, axes = plt.subplots(1, 3, figsize=(13, 3.8))
-wide = np.linspace(-1.5, 1.5, 200)[:, None]
-for index in (0, 4, 40):
-    output = problem.predict(run.measures[index], wide)
-    shade = plt.cm.Blues(0.35 + 0.65 * index / 40)
-    axes[0].plot(wide, output, color=shade, label=f"$t$ = {run.times[index]:g}")
-axes[0].plot(x, y, ".", color="0.6")
-axes[0].set(title="network", xlabel="$x$")
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+axes[0].semilogy(found.times, found.risk, "o", label="PyTorch")
+axes[0].semilogy(found.times, found.reference_risk, label="limit")
+axes[0].set(title="risk", xlabel="$t$")
 axes[0].legend()
-axes[1].semilogy(found.times, found.risk, "o", color="#2166a8", label="network, PyTorch")
-axes[1].semilogy(found.times, found.reference_risk, color="#d8572a", label="limit")
-axes[1].set(title="risk", xlabel="$t$")
+axes[1].plot(found.times, found.function_distance, label="of functions")
+axes[1].plot(found.times, found.coupling, label="of neurons, coupled")
+axes[1].set(title="distance from the limit", xlabel="$t$", ylim=(0.0, None))
 axes[1].legend()
-axes[2].plot(found.times, found.function_distance, color="#2166a8", label="of functions")
-axes[2].plot(found.times, found.coupling, color="#d8572a", label="of neurons, coupled")
-axes[2].set(title="distance from the limit", xlabel="$t$", ylim=(0.0, None))
-axes[2].legend()
 plt.show()
