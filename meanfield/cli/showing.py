@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from meanfield.cli.options import (
     DataFile,
     Example,
     Follow,
     Force,
+    LimitFile,
     MovieOut,
     MovieSeconds,
+    PanelDirections,
+    PanelNames,
+    PanelTime,
     PictureOut,
     Quiet,
     RunFile,
+    RunOrStudyFiles,
     ScenarioName,
 )
 from meanfield.cli.speech import announce
@@ -89,35 +96,65 @@ def info(path: DataFile, follow: Follow = False) -> None:
 
 
 def plot(
-    path: DataFile,
+    paths: RunOrStudyFiles,
+    panel: PanelNames = None,
+    limit: LimitFile = None,
+    directions: PanelDirections = None,
+    time: PanelTime = None,
     out: PictureOut = None,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
     """Draw a run, or a comparison, on one page.
 
-    Of a run: the measure at telling times, the risk, and what the network learns.
-    Of a comparison: distances to the limit against the width.
+    Of a run: the measure at telling times, the risk, and what the network learns,
+    or the panels that you name. Of several runs: their risks. Of a comparison:
+    distances to the limit against the width.
 
     For example:
     $ meanfield plot run.h5
     $ meanfield plot run.h5 --out run.pdf
+    $ meanfield plot run.h5 --panel phase-portrait --time 2 --out portrait.svg
+    $ meanfield plot run-64.h5 run-256.h5 --limit grid.h5 --out risks.png
     """
-    of_widths = is_study(path)
-    target = check_output(out or path.with_suffix(".png"), force, _PICTURES)
-    if of_widths:
-        from meanfield.study import Study
+    first = paths[0]
+    if any(is_study(path) for path in paths):
+        if len(paths) > 1 or panel or limit or directions or time is not None:
+            raise InvalidInputError(
+                "a comparison of widths is drawn alone: meanfield plot STUDY.h5 [--out FILE]"
+            )
+        target = check_output(out or first.with_suffix(".png"), force, _PICTURES)
+        _plot_study(first, target, force)
+        announce(target, quiet)
+        return
+    names = panel or (["risk"] if len(paths) > 1 or limit else [])
+    target = out or first.with_name(f"{'-'.join([first.stem, *names])}.png")
+    check_output(target, force, _PICTURES)
+    runs = [open_run(path) for path in paths]
+    shown = tuple(directions.split(",")) if directions and "," in directions else directions
+    with running(None):
+        if not names:
+            from meanfield.plotting.overview import overview
 
-        study = Study.open(path)
-        with running(None):
-            study.figure(target, force=force)
-    else:
-        trajectory = open_run(path)
-        from meanfield.plotting.overview import overview as draw
+            if time is not None:
+                raise InvalidInputError("--time is for --panel; the overview shows four times")
+            overview(runs[0], target, directions=shown, force=force)
+        else:
+            from meanfield.plotting.pages import page
 
-        with running(None):
-            draw(trajectory, target, force=force)
+            page(
+                runs[0] if len(runs) == 1 else runs, names, target, directions=shown, time=time,
+                limit=open_run(limit) if limit else None, force=force,
+            )  # fmt: skip
     announce(target, quiet)
+
+
+def _plot_study(path: Path, target: Path, force: bool) -> None:
+    from meanfield.study import Study
+
+    study = Study.open(path)
+    with running(None):
+        study.figure(target, force=force)
 
 
 def animate(

@@ -11,7 +11,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
@@ -24,9 +23,9 @@ from meanfield.plotting.style import (
     BLUE,
     DIVERGING,
     FAINT,
-    QUIET,
     axes_or_new,
     class_colours,
+    note,
     theme,
 )
 from meanfield.plotting.survey import stand_in
@@ -92,6 +91,12 @@ class Cloud:
             self._draw_points(measure)
         else:
             self._draw_density(measure)
+
+    def fade(self) -> None:
+        """Make what is shown a pale ground for something else."""
+        artists = self._artist if isinstance(self._artist, tuple) else (self._artist,)
+        for artist in artists:
+            artist.set_alpha(0.4)
 
     def _draw_points(self, measure: Measure) -> None:
         order = self.view.colouring.order(measure.positions)
@@ -231,19 +236,7 @@ def add_key(axes: Axes | Sequence[Axes], colouring: Colouring) -> None:
 
 def note_outside(ax: Axes, share: float) -> Any:
     """Small note in the corner of how much mass lies beyond the axes; the text artist."""
-    text = ax.text(
-        0.985,
-        0.015,
-        outside_text(share),
-        transform=ax.transAxes,
-        ha="right",
-        va="bottom",
-        fontsize=8.0,
-        color=QUIET,
-        zorder=5,
-    )
-    text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
-    return text
+    return note(ax, outside_text(share), right=True)
 
 
 def outside_text(share: float) -> str:
