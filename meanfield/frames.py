@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from meanfield.checksums import SUMS, array_sum, number_sums, run_sum, stored_sums
 from meanfield.errors import FileError
 from meanfield.inspection import inspected, integer, parsed, rows, text, variable, whole
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
@@ -155,7 +157,7 @@ class FileSource:
                     }
             problem = problem_from_dict(described)
             _check_shapes(file, problem)
-            return Header(
+            found = Header(
                 problem=problem,
                 solver=solver_from_dict(parsed(file, "solver")),
                 seed=integer(file, "seed"),
@@ -165,6 +167,8 @@ class FileSource:
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
                 ),
             )
+            _check_run(file, found)
+            return found
 
     @property
     def last_versions(self) -> dict[str, str]:
@@ -178,6 +182,16 @@ class FileSource:
             described = read_observers(file)
             return {name: observer_from_dict(about) for name, about in described.items()}
 
+    @property
+    def step(self) -> float | None:
+        """Step of the method in mean-field time, as its newest state or its settings say it."""
+        assert self.path is not None
+        with inspected(self.path, _WHAT) as file:
+            slots = [slot for slot in file.get("state", {}).values() if "next_step" in slot]
+            newest = max(slots, key=lambda slot: int(slot.attrs["sequence"]), default=None)
+            told = parsed(file, "solver").get("step") if newest is None else newest["next_step"][()]
+            return float(told) if told is not None and 0.0 < float(told) < np.inf else None
+
     def descriptions(self) -> dict[str, dict[str, Any]]:
         """Descriptions of these observers, by name."""
         assert self.path is not None
@@ -185,19 +199,55 @@ class FileSource:
             return read_observers(file)
 
     def values(self, index: int) -> dict[str, Array]:
-        """Arrays of one frame; only their bytes are read."""
+        """Arrays of one frame; only their bytes are read.
+
+        Raises
+        ------
+        FileError
+            If the checksum of the frame is that of other bytes.
+        """
         assert self.path is not None
         with inspected(self.path, _WHAT) as file:
-            return {name: rows(variable(file, name), index) for name in frame_variables(file)}
+            found = {name: rows(variable(file, name), index) for name in frame_variables(file)}
+            expected = int(stored_sums(file, "measure", index + 1)[index])
+            if expected and expected != sum(map(array_sum, found.values())) % 2**64:
+                raise FileError(
+                    f"frame {index} of {self.path} is damaged: its checksum is not that of what "
+                    "was written"
+                )
+            return found
 
     def scalars(self) -> dict[str, Float64Array]:
-        """Variables with one number a frame, of the committed frames."""
+        """Variables with one number a frame, of the committed frames.
+
+        Warns
+        -----
+        UserWarning
+            If the checksums of some frames are those of other numbers; theirs are NaN then.
+        """
         assert self.path is not None
         with inspected(self.path, _WHAT) as file:
-            return {
-                name: rows(variable(file, name, 1), slice(self.committed))
-                for name in _scalar_names(file)
-            }
+            names, first = _scalar_names(file), slice(self.committed)
+            found = {name: rows(variable(file, name, 1), first) for name in names}
+            time = rows(variable(file, "time", 1), first)
+            expected = stored_sums(file, "numbers", self.committed)
+        damaged = (expected != 0) & (expected != number_sums([time, *found.values()]))
+        if damaged.any():
+            warnings.warn(
+                f"risk, energy or other numbers of the frames {np.flatnonzero(damaged).tolist()} "
+                f"of {self.path} are damaged: they are read as nan",
+                stacklevel=3,
+            )
+            return {name: np.where(damaged, np.nan, values) for name, values in found.items()}
+        return found
+
+
+def _check_run(file: Any, header: Header) -> None:
+    """Raise unless what a file says of its run is what was written."""
+    if SUMS not in file or "run" not in file[SUMS].attrs:
+        return
+    if integer(file[SUMS], "run") != run_sum(file, header.scalars):
+        raise ValueError("what it says of its run is damaged: the checksum is another")
 
 
 def _check_format(file: Any, path: Path) -> None:

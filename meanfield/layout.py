@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from meanfield.checksums import make_sums
 from meanfield.engines.ensemble import BLOCK
 from meanfield.problems import AnyProblem
 from meanfield.provenance import append_session, versions
@@ -137,6 +138,7 @@ def lay_out(file: Any, header: Header) -> None:
     for part, given in arrays.items():
         write_arrays(file.create_group(part), PROBLEM_ARRAYS[part], given)
     write_observers(file, header.recorded)
+    make_sums(file, header.scalars)
 
 
 def set_status(file: Any, status: str, reason: str = "") -> None:

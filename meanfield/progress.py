@@ -1,45 +1,31 @@
-"""How far a run is: a bar on a terminal, a line a minute in a log."""
+"""How far a run is, or a study: a dashboard on a terminal, a line a minute in a log."""
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
 from time import monotonic
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from meanfield.display import Shown
+from meanfield.standing import History, Mark, Standing
+
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from meanfield.observers import Frame
 
-__all__ = ["Progress", "StudyProgress", "duration"]
-
-_LINE_INTERVAL = 60.0  # seconds between two lines of a log
+__all__ = ["Progress", "StudyProgress"]
 
 
-def duration(seconds: float) -> str:
-    """Return a time span in words.
+class Progress(Shown):
+    """Observer that shows how far a run is, how fast it goes, and its risk and energy.
 
-    Examples
-    --------
-    >>> duration(3.21), duration(75), duration(7260)
-    ('3.2 s', '1 min 15 s', '2 h 1 min')
-    """
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-class Progress:
-    """Observer that shows time, risk and the remaining time on standard error.
-
-    On a terminal it is a bar; elsewhere (a log of a cluster) it is one plain line a
-    minute, and none for shorter runs.
+    On a terminal it is a dashboard, for runs of more than half a second; elsewhere (a log of
+    a cluster) it is one plain line a minute, and none for shorter runs. It goes to standard
+    error.
 
     Parameters
     ----------
@@ -53,73 +39,33 @@ class Progress:
     """
 
     def __init__(self, times: Any) -> None:
-        self._end = float(np.asarray(times)[-1])
-        self._bar: Any = None
-        self._task: Any = None
-        self._started = self._printed = monotonic()
-        self._first: float | None = None
-
-    def __enter__(self) -> Self:
-        self._started = self._printed = monotonic()
-        if sys.stderr.isatty():
-            self._bar = _bar()
-            self._task = self._bar.add_task("", total=self._end, time=0.0, end=self._end, risk="")
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        super().__init__()
+        self._history = History(float(np.asarray(times)[-1]))
 
     def __call__(self, frame: Frame) -> None:
         """Show the frame."""
-        if self._first is None:
-            self._first = frame.time
-            if self._bar is not None:
-                # What an earlier run did says nothing about the speed of this one.
-                self._bar.reset(self._task, completed=frame.time)
-        if self._bar is not None:
-            self._bar.update(
-                self._task, completed=frame.time, time=frame.time, risk=f"risk {frame.risk:.4g}"
-            )
-        elif monotonic() - self._printed >= _LINE_INTERVAL:
-            self._printed = monotonic()
-            print(self._line(frame), file=sys.stderr, flush=True)
+        self._history.add(Mark(monotonic(), frame.time, frame.risk, frame.steps), frame)
+        self._changed()
 
-    def _line(self, frame: Frame) -> str:
-        elapsed = monotonic() - self._started
-        line = f"t = {frame.time:.4g} of {self._end:g}, risk {frame.risk:.4g}"
-        covered = frame.time - (self._first or 0.0)
-        if covered > 0.0:
-            remaining = elapsed * (self._end - frame.time) / covered
-            line += f", {duration(elapsed)} passed, about {duration(remaining)} left"
-        return line
+    @property
+    def standing(self) -> Standing:
+        """How far the run is now."""
+        return self._history.standing(monotonic(), self._started)
+
+    def picture(self, width: int, ascii_only: bool) -> Text:
+        """What a terminal of a width shows now."""
+        from meanfield.dashboard import run_picture
+
+        return run_picture(self.standing, width, ascii_only)
+
+    def line(self) -> str:
+        """What a log says now."""
+        from meanfield.dashboard import in_one_line
+
+        return in_one_line(self.standing)
 
 
-def _bar() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as RichProgress
-
-    return RichProgress(
-        TextColumn("t = {task.fields[time]:.4g} of {task.fields[end]:g}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[risk]}"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-
-
-class StudyProgress:
+class StudyProgress(Shown):
     """How far a study is: networks that finished, weighted by their cost, and what is left.
 
     On a terminal it is a bar; elsewhere one plain line a minute, and none for shorter studies.
@@ -150,38 +96,17 @@ class StudyProgress:
     def __init__(
         self, costs: Mapping[int, int], widths: Mapping[int, int], shown: bool = True
     ) -> None:
+        super().__init__(shown)
         self.processes: int | None = 1
         self._spent = 0.0
         self._left, self._widths = dict(costs), widths
         self._total = sum(costs.values())
         self._speeds: dict[int, float] = {}  # seconds a neuron, by width
-        self._shown = shown
-        self._bar: Any = None
-        self._task: Any = None
-        self._started = self._printed = monotonic()
-
-    def __enter__(self) -> Self:
-        self._started = self._printed = monotonic()
-        if self._shown and sys.stderr.isatty():
-            self._bar = _study_bar()
-            self._task = self._bar.add_task("", total=self._total, left="")
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
 
     def measured(self, particles: int, neurons: int, seconds: float) -> None:
         """Learn how long so many neurons, in networks of that width, took."""
         self._speeds[particles] = seconds / neurons
-        self._show()
+        self._changed()
 
     def finished(self, number: int, seconds: float) -> None:
         """Count a task as done, and show what is left."""
@@ -189,17 +114,7 @@ class StudyProgress:
         self._spent += seconds
         if seconds > 0.0:
             self._speeds[self._widths[number]] = seconds / cost
-        self._show()
-
-    def _show(self) -> None:
-        done = self._total - sum(self._left.values())
-        if self._bar is not None:
-            left = self.seconds_left
-            words = "" if left is None else f"about {duration(left)} left"
-            self._bar.update(self._task, completed=done, left=words)
-        elif self._shown and monotonic() - self._printed >= _LINE_INTERVAL:
-            self._printed = monotonic()
-            print(self._line(done), file=sys.stderr, flush=True)
+        self._changed()
 
     @property
     def seconds_left(self) -> float | None:
@@ -215,25 +130,23 @@ class StudyProgress:
         processes = at_once if self.processes is None else self.processes
         return work / max(1, min(processes, len(self._left)))
 
-    def _line(self, done: int) -> str:
-        line = (
-            f"networks: {100 * done // self._total} % done, "
-            f"{duration(monotonic() - self._started)} passed"
-        )
-        left = self.seconds_left
-        return line if left is None else f"{line}, about {duration(left)} left"
+    def picture(self, width: int, ascii_only: bool) -> Text:
+        """What a terminal of a width shows now."""
+        from meanfield.dashboard import study_picture
 
+        return study_picture(self._share, self._passed, self.seconds_left, width, ascii_only)
 
-def _study_bar() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as RichProgress
+    def line(self) -> str:
+        """What a log says now."""
+        from meanfield.dashboard import passed_and_left
 
-    return RichProgress(
-        TextColumn("networks"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[left]}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
+        done = f"networks: {int(100 * self._share)} % done"
+        return ", ".join([done, *passed_and_left(self._passed, self.seconds_left)])
+
+    @property
+    def _share(self) -> float:
+        return 1.0 - sum(self._left.values()) / self._total if self._total else 1.0
+
+    @property
+    def _passed(self) -> float:
+        return monotonic() - self._started

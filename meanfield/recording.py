@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from meanfield.checks import as_count
+from meanfield.engines.ensemble import current
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.inspection import integer, text, whole
 from meanfield.measures import ParticleMeasure
@@ -165,18 +166,26 @@ class PartialSupport:
         ZeroDivisionError
             If the recorded particles have lost all their mass.
         """
-        chosen = slice(None) if self.numbers is None else self.numbers
-        try:
-            with np.errstate(over="raise"):
-                positions = measure.positions[chosen].astype(self.kept.dtype, copy=False)
-        except FloatingPointError:
+        held = measure.positions[self._held]
+        with np.errstate(over="ignore"):
+            positions = held.astype(self.kept.dtype, copy=False)
+        if current().largest(float(np.isinf(positions).any())):  # on any rank
             raise OverflowError(
                 f"a particle leaves the range of {self.kept.dtype}; record {self.dtype}"
-            ) from None
+            )
         if "weight" in self.kept.variables:
             weights = _masses(measure.weights, self.numbers)
             return {"position": positions, "weight": weights}
         return {"position": positions}
+
+    @property
+    def _held(self) -> Any:
+        """Which of the particles of this process are recorded."""
+        if self.numbers is None:
+            return slice(None)
+        share = current().share(self.particles)
+        first, last = np.searchsorted(self.numbers, (share.start, share.stop))
+        return self.numbers[first:last] - share.start
 
     def measure(self, values: Mapping[str, Array]) -> ParticleMeasure:
         """Measure of the recorded particles."""

@@ -25,15 +25,18 @@ __all__ = [
     "Force",
     "FrameDtype",
     "FrameParticles",
+    "Megabytes",
     "MovieOut",
     "MovieSeconds",
     "LimitFile",
     "PanelDirections",
     "PanelNames",
     "PanelTime",
+    "NoBrowser",
     "Particles",
     "PageOut",
     "PictureOut",
+    "Port",
     "Quiet",
     "Reference",
     "Replicas",
@@ -41,6 +44,7 @@ __all__ = [
     "ResumeStudy",
     "RunFile",
     "RunOrStudyFiles",
+    "RunFiles",
     "RunOut",
     "ScenarioName",
     "Seed",
@@ -86,6 +90,23 @@ RunFile = Annotated[
     typer.Argument(
         metavar="RUN.h5", help="A file that 'meanfield simulate' wrote.", show_default=False
     ),
+]
+RunFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN.h5 …",
+        help="Files that 'meanfield simulate' wrote; several side by side on an .html page.",
+        show_default=False,
+    ),
+]
+Port = Annotated[
+    int, typer.Option("--port", metavar="P", help="Port of this machine; 0 for any free one.")
+]
+NoBrowser = Annotated[
+    bool, typer.Option("--no-browser", metavar="", help="Open no browser; only say the address.")
+]
+Megabytes = Annotated[
+    float, typer.Option("--megabytes", metavar="M", help="About how large a page may be.")
 ]
 SolverName = Annotated[
     str | None,
@@ -221,7 +242,7 @@ PageOut = Annotated[
 ]
 MovieOut = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="Movie: .mp4 (default), .gif or .html."),
+    typer.Option("--out", metavar="FILE", help="Movie: .mp4 (default), .gif; or a page: .html."),
 ]
 MovieSeconds = Annotated[
     float, typer.Option("--seconds", metavar="S", help="How long it plays, without its ends.")
