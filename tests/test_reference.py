@@ -131,7 +131,8 @@ def test_times_of_the_study_are_frames_of_the_reference():
     run = run_reference(FLOW, ParticleFlow(), particles=64, times=times, seed=0)
     assert set(times) <= set(run.times)
     assert run.times[-1] == 0.9
-    assert len(run) == 20  # 19 of the experiment, and one that it has not
+    assert len(run) == 19  # those of the experiment, of which 0.35 has made way for 1/3
+    assert 0.35 not in run.times
 
 
 def test_draws_from_a_random_reference_share_no_particle_with_the_target_or_each_other():

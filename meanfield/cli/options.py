@@ -25,8 +25,10 @@ __all__ = [
     "Force",
     "FrameDtype",
     "FrameParticles",
+    "Megabytes",
     "MovieOut",
     "MovieSeconds",
+    "NoBrowser",
     "LimitFile",
     "PanelDirections",
     "PanelNames",
@@ -34,12 +36,14 @@ __all__ = [
     "Particles",
     "PageOut",
     "PictureOut",
+    "Port",
     "Quiet",
     "Reference",
     "Replicas",
     "Resume",
     "ResumeStudy",
     "RunFile",
+    "RunFiles",
     "RunOrStudyFiles",
     "RunOut",
     "ScenarioName",
@@ -53,6 +57,7 @@ __all__ = [
     "TaskNumber",
     "Verb",
     "Verbs",
+    "Verify",
     "Widths",
     "Workers",
     "WorkingVerb",
@@ -86,6 +91,23 @@ RunFile = Annotated[
     typer.Argument(
         metavar="RUN.h5", help="A file that 'meanfield simulate' wrote.", show_default=False
     ),
+]
+RunFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN.h5 …",
+        help="Files that 'meanfield simulate' wrote; several side by side on an .html page.",
+        show_default=False,
+    ),
+]
+Port = Annotated[
+    int, typer.Option("--port", metavar="P", help="Port of this machine; 0 for any free one.")
+]
+NoBrowser = Annotated[
+    bool, typer.Option("--no-browser", metavar="", help="Open no browser; only say the address.")
+]
+Megabytes = Annotated[
+    float, typer.Option("--megabytes", metavar="M", help="About how large a page may be.")
 ]
 SolverName = Annotated[
     str | None,
@@ -169,6 +191,10 @@ Follow = Annotated[
     bool,
     typer.Option("--follow", metavar="", help="Show how far a running simulation is, to its end."),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", metavar="", help="Read every frame, compare it with its checksum."),
+]
 Widths = Annotated[
     str, typer.Option("--particles", metavar="N,N,…", help="Widths to compare, increasing.")
 ]
@@ -221,7 +247,7 @@ PageOut = Annotated[
 ]
 MovieOut = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="Movie: .mp4 (default), .gif or .html."),
+    typer.Option("--out", metavar="FILE", help="Movie: .mp4 (default), .gif; or a page: .html."),
 ]
 MovieSeconds = Annotated[
     float, typer.Option("--seconds", metavar="S", help="How long it plays, without its ends.")

@@ -10,24 +10,30 @@ from meanfield.cli.options import (
     Follow,
     Force,
     LimitFile,
+    Megabytes,
     MovieOut,
     MovieSeconds,
+    NoBrowser,
     PanelDirections,
     PanelNames,
     PanelTime,
     PictureOut,
+    Port,
     Quiet,
-    RunFile,
+    RunFiles,
     RunOrStudyFiles,
     ScenarioName,
+    Verify,
 )
 from meanfield.cli.speech import announce
 from meanfield.errors import InvalidInputError
 from meanfield.safeguards import check_output, is_study, open_run, running
 
-__all__ = ["scenarios", "info", "plot", "animate"]
+__all__ = ["scenarios", "info", "plot", "animate", "view"]
 
 _PICTURES = (".png", ".pdf", ".svg")
+# Of the page that view serves; known here, since --help is not to load the server.
+_PORT = 8765
 _MOVIES = (".mp4", ".gif", ".html")
 
 
@@ -60,7 +66,7 @@ def scenarios(
         console.print("\nmeanfield scenarios NAME explains one and lists its parameters.")
 
 
-def info(path: DataFile, follow: Follow = False) -> None:
+def info(path: DataFile, follow: Follow = False, verify: Verify = False) -> None:
     """Say in words what a file holds.
 
     With --follow it shows how far a run is that another process makes, and when it
@@ -79,6 +85,8 @@ def info(path: DataFile, follow: Follow = False) -> None:
 
         if follow:
             raise InvalidInputError(f"{path} is a comparison of widths; --follow is for runs")
+        if verify:
+            raise InvalidInputError(f"{path} is a comparison of widths; --verify is for runs")
         console.print(str(Study.open(path)), markup=False, soft_wrap=True)
         return
     trajectory = open_run(path)
@@ -87,7 +95,12 @@ def info(path: DataFile, follow: Follow = False) -> None:
 
         follow_run(path)
         return
-    lines = trajectory.describe()
+    verified = []
+    if verify:
+        from meanfield.verification import verify as verification
+
+        verified = [("verified", str(verification(path)))]
+    lines = trajectory.describe() + verified
     if trajectory.is_being_written:
         lines.append(("to follow it", f"meanfield info --follow {path}"))
     elif trajectory.status != "complete":
@@ -158,28 +171,73 @@ def _plot_study(path: Path, target: Path, force: bool) -> None:
 
 
 def animate(
-    path: RunFile,
+    paths: RunFiles,
     out: MovieOut = None,
     seconds: MovieSeconds = 8.0,
+    megabytes: Megabytes = 15.0,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
-    """Make a movie of a run.
+    """Make a movie of a run, or an interactive page of one or several.
 
-    It shows the moving neurons, and beside them what the network learns.
+    It shows the moving neurons, and beside them what the network learns. The page is one
+    file that any browser opens, without network.
 
     For example:
     $ meanfield animate run.h5
     $ meanfield animate run.h5 --out run.gif --seconds 3
+    $ meanfield animate run.h5 --out run.html
+    $ meanfield animate narrow.h5 wide.h5 --out both.html
     """
     from meanfield.checks import as_number
 
     as_number("seconds", seconds, "positive")
-    is_study(path)  # what is to be shown comes before where it is to go
-    target = check_output(out or path.with_suffix(".mp4"), force, _MOVIES)
-    trajectory = open_run(path)
+    for path in paths:
+        is_study(path)  # what is to be shown comes before where it is to go
+    target = check_output(out or paths[0].with_suffix(".mp4"), force, _MOVIES)
+    runs = [open_run(path) for path in paths]
+    if target.suffix.lower() == ".html":
+        from meanfield.page.document import write_page
+
+        with running(None):
+            write_page(runs, target, seconds=seconds, megabytes=megabytes, force=force)
+        announce(target, quiet)
+        return
+    if len(runs) > 1:
+        raise InvalidInputError("several runs are shown by a page; give --out FILE.html")
     from meanfield.plotting.movie import animate as draw
 
     with running(None):
-        movie = draw(trajectory, target, seconds=seconds, progress=not quiet, force=force)
+        movie = draw(runs[0], target, seconds=seconds, progress=not quiet, force=force)
         announce(movie, quiet)
+
+
+def view(
+    paths: RunFiles,
+    port: Port = _PORT,
+    no_browser: NoBrowser = False,
+    seconds: MovieSeconds = 8.0,
+    megabytes: Megabytes = 15.0,
+    quiet: Quiet = False,
+) -> None:
+    """Look at one or several runs in the browser, also while they go on.
+
+    The page is served to this machine alone, and takes new frames as they are made.
+    Ctrl-C ends it; runs go on.
+
+    For example:
+    $ meanfield view run.h5
+    $ meanfield view narrow.h5 wide.h5 --port 9000
+    """
+    for path in paths:
+        open_run(path)
+    from meanfield.page.server import serve
+
+    serve(
+        paths,
+        port=port,
+        browser=not no_browser,
+        say=print if not quiet else lambda text: None,
+        seconds=seconds,
+        megabytes=megabytes,
+    )
