@@ -35,7 +35,8 @@ def _series(run: Run) -> dict[str, Float64Array]:
     found = {"training risk": run.risk}
     if run.problem.temperature == 0.0:
         # An energy without entropy is the risk and a penalty: it belongs to the same axis.
-        apart = np.abs(run.energy - run.risk)
+        with np.errstate(invalid="ignore"):  # both are infinite at the end of a failed run
+            apart = np.abs(run.energy - run.risk)
         if np.any(apart > _APART * np.abs(run.risk).max(initial=0.0)):
             found["energy (risk and penalty)"] = run.energy
     return found | {name.replace("_", " "): run.observables[name] for name in _risk_names(run)}
