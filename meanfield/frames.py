@@ -183,6 +183,16 @@ class FileSource:
             described = read_observers(file)
             return {name: observer_from_dict(about) for name, about in described.items()}
 
+    @property
+    def step(self) -> float | None:
+        """Step of the method in mean-field time, as its newest state or its settings say it."""
+        assert self.path is not None
+        with inspected(self.path, _WHAT) as file:
+            slots = [slot for slot in file.get("state", {}).values() if "next_step" in slot]
+            newest = max(slots, key=lambda slot: int(slot.attrs["sequence"]), default=None)
+            told = parsed(file, "solver").get("step") if newest is None else newest["next_step"][()]
+            return float(told) if told is not None and 0.0 < float(told) < np.inf else None
+
     def descriptions(self) -> dict[str, dict[str, Any]]:
         """Descriptions of these observers, by name."""
         assert self.path is not None

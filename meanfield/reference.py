@@ -14,6 +14,7 @@ from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.experiment import Experiment
 from meanfield.grids import MOST_AXES
 from meanfield.measures import Measure
+from meanfield.progress import Progress
 from meanfield.simulate import simulate
 from meanfield.solver import Solver, default_solver
 from meanfield.streams import spawned_seeds
@@ -149,17 +150,18 @@ def run_reference(
             start = experiment.initial.sample(count, initial_seed, "sobol")
         random = "sgd" in solver.name
         frames = times if random else _frames(experiment, times, len(start) * start.dim)
-        return simulate(
-            problem,
-            start,
-            solver,
-            t_end=float(times[-1]),
-            save_at=frames,
-            seed=solver_seed,
-            store=store,
-            force=force,
-            progress=progress,
-        )
+        with Progress(times, "reference", shown=progress) as shown:
+            return simulate(
+                problem,
+                start,
+                solver,
+                t_end=float(times[-1]),
+                save_at=frames,
+                seed=solver_seed,
+                store=store,
+                force=force,
+                observers=[shown],
+            )
     except DivergenceError as error:
         raise DivergenceError(f"the reference: {error}", error.time) from error
     except InvalidInputError as error:

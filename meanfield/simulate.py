@@ -266,7 +266,7 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
     """Make the frames from number `first` on; the state belongs to frame first - 1."""
     with _closing(run.sink), ExitStack() as stack:
         observers: tuple[Observer, ...] = (*run.observers, EnergyGuard(run.solver, run.problem))
-        if progress:
+        if progress and current().rank == 0:
             from meanfield.progress import Progress
 
             observers = (*observers, stack.enter_context(Progress(run.times)))
@@ -276,8 +276,9 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
                 time = float(run.times[index])
                 state, measure = run.solver.advance(run.problem, state, time)
                 commit_frame(
-                    run.sink, run.support, observers, run.problem, index, time, measure, run.solver
-                )
+                    run.sink, run.support, observers, run.problem, index, time, measure,
+                    run.solver, state,
+                )  # fmt: skip
                 begun = clock.monotonic()
                 if current().decide(index == 0 or begun > due):
                     run.sink.write_state(index, state_to_arrays(state))
