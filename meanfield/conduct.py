@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +20,10 @@ from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.executors import Report, check_scheduler, on_dask, on_processes, share_cores
 from meanfield.limit import Limit
 from meanfield.predictions import predict
-from meanfield.progress import StudyProgress
 from meanfield.remarks import remarks
 from meanfield.study import Study
 from meanfield.study_folder import StudyFolder, package_versions, run_task
+from meanfield.study_progress import Predicting, StudyProgress
 from meanfield.tasks import Failure, Outcome, Plan, Task, gather, perform
 from meanfield.typing import Float64Array
 
@@ -254,11 +253,11 @@ def _predicted(
     """The study with predicted constants, and what is to be known of them."""
     if keep is not None:
         keep(_noted(study, ["constants are still to be predicted: the same command does it"]))
-    if progress:
-        print("networks: all done; constants are being predicted", file=sys.stderr, flush=True)
-    predictions, notes = predict(
-        plan.experiment, plan.methods[0], plan.times, plan.seed, last=limit.measures[-1]
-    )
+    with Predicting(progress) as shown:
+        shown.announce()
+        predictions, notes = predict(
+            plan.experiment, plan.methods[0], plan.times, plan.seed, last=limit.measures[-1]
+        )
     return replace(_noted(study, notes), predictions=predictions)
 
 

@@ -138,6 +138,16 @@ class MeanField:
             f"{self.times[-1]:g}, outputs to {self.interpolation_error:.1e} between them>"
         )
 
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import card
+
+        rows = [
+            ("problem", self.problem.setting),
+            ("frames", f"{len(self.times)}, t = {self.times[0]:g} to {self.times[-1]:g}"),
+            ("outputs between frames", f"known to {self.interpolation_error:.1e}"),
+        ]
+        return card("MeanField", rows)
+
     def _warn_of_distance(self) -> None:
         squares = np.square(self._values).sum(axis=2) @ self.problem.data.weights
         tolerance = _KINKED if self.problem.neuron.activation.kinks else _TOLERANCE

@@ -14,6 +14,7 @@ from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.experiment import Experiment
 from meanfield.grids import MOST_AXES
 from meanfield.measures import Measure, ParticleMeasure
+from meanfield.progress import Progress
 from meanfield.recording import Recording
 from meanfield.simulate import simulate
 from meanfield.solver import Solver, default_solver
@@ -164,18 +165,19 @@ def run_reference(
         numbers = len(start) * start.dim
         frames = times if "sgd" in solver.name else _frames(experiment, times, numbers)
         is_large = len(frames) * numbers > _MANY_NUMBERS and isinstance(start, ParticleMeasure)
-        return simulate(
-            problem,
-            start,
-            solver,
-            t_end=float(times[-1]),
-            save_at=frames,
-            seed=solver_seed,
-            store=store,
-            force=force,
-            progress=progress,
-            recording=Recording(dtype="float32") if is_large else None,
-        )
+        with Progress(times, "reference", shown=progress) as shown:
+            return simulate(
+                problem,
+                start,
+                solver,
+                t_end=float(times[-1]),
+                save_at=frames,
+                seed=solver_seed,
+                store=store,
+                force=force,
+                observers=[shown],
+                recording=Recording(dtype="float32") if is_large else None,
+            )
     except DivergenceError as error:
         raise DivergenceError(f"the reference: {error}", error.time) from error
     except InvalidInputError as error:

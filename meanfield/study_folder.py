@@ -24,6 +24,7 @@ from meanfield.errors import FileError, InvalidInputError, MeanfieldError
 from meanfield.inspection import inspected, text, text_value, whole
 from meanfield.kernels.directory import source_hash
 from meanfield.limit import Limit
+from meanfield.progress import Progress
 from meanfield.simulate import resume
 from meanfield.tasks import Failure, Outcome, Plan, Task, perform
 from meanfield.trajectory import Trajectory
@@ -232,7 +233,8 @@ class StudyFolder:
     def _continue_reference(self, plan: Plan, progress: bool) -> None:
         running = self.path / "reference.h5.running"
         try:
-            resume(running, progress=progress)
+            with Progress(plan.times, "reference", shown=progress) as shown:
+                resume(running, observers=[shown])
         except (FileError, InvalidInputError):  # there is none, or it was killed too early
             plan.run_reference(running, force=True, progress=progress)
         _sync(running)

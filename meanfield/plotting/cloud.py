@@ -11,7 +11,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
@@ -24,16 +23,16 @@ from meanfield.plotting.style import (
     BLUE,
     DIVERGING,
     FAINT,
-    QUIET,
     axes_or_new,
     class_colours,
+    note,
     theme,
 )
 from meanfield.plotting.survey import stand_in
 from meanfield.plotting.view import CELLS, Limits, View, view_of_measure
 from meanfield.typing import Float64Array
 
-__all__ = ["Cloud", "add_key", "plot_measure"]
+__all__ = ["Cloud", "add_key", "measure"]
 
 MOST_POINTS = 5000
 _STAND_INS = 2**16  # particles for a grid whose directions are no parameters
@@ -92,6 +91,12 @@ class Cloud:
             self._draw_points(measure)
         else:
             self._draw_density(measure)
+
+    def fade(self) -> None:
+        """Make what is shown a pale ground for something else."""
+        artists = self._artist if isinstance(self._artist, tuple) else (self._artist,)
+        for artist in artists:
+            artist.set_alpha(0.4)
 
     def _draw_points(self, measure: Measure) -> None:
         order = self.view.colouring.order(measure.positions)
@@ -231,19 +236,7 @@ def add_key(axes: Axes | Sequence[Axes], colouring: Colouring) -> None:
 
 def note_outside(ax: Axes, share: float) -> Any:
     """Small note in the corner of how much mass lies beyond the axes; the text artist."""
-    text = ax.text(
-        0.985,
-        0.015,
-        outside_text(share),
-        transform=ax.transAxes,
-        ha="right",
-        va="bottom",
-        fontsize=8.0,
-        color=QUIET,
-        zorder=5,
-    )
-    text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
-    return text
+    return note(ax, outside_text(share), right=True)
 
 
 def outside_text(share: float) -> str:
@@ -251,7 +244,7 @@ def outside_text(share: float) -> str:
     return f"{share:.0%} of the mass beyond" if share >= 0.03 else ""
 
 
-def plot_measure(
+def measure(
     measure: Measure,
     directions: View | Directions | str | tuple[str, ...] | None = None,
     ax: Axes | None = None,
@@ -268,7 +261,7 @@ def plot_measure(
     measure : ParticleMeasure or GridMeasure
         In p dimensions.
     directions : View, Directions, name of a rule, or pair of parameter names, optional
-        Which directions; `meanfield.plotting.view` makes a view that suits a whole run,
+        Which directions; `meanfield.plot.view` makes a view that suits a whole run,
         so that pictures of its frames compare. By default what tells most about
         this measure: see `meanfield.plotting.directions.choose_directions`.
     ax : Axes, optional
@@ -288,8 +281,8 @@ def plot_measure(
     Examples
     --------
     >>> import meanfield as mf
-    >>> measure = mf.ParticleMeasure.gaussian(300, 4, seed=0)
-    >>> ax = plot_measure(measure, ("a_0", "b"), neuron=mf.Neuron(inputs=2))
+    >>> cloud = mf.ParticleMeasure.gaussian(300, 4, seed=0)
+    >>> ax = mf.plot.measure(cloud, ("a_0", "b"), neuron=mf.Neuron(inputs=2))
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('outer weight $a$', 'bias $b$')
     """

@@ -13,10 +13,10 @@ from meanfield.plotting.survey import Run, Survey
 from meanfield.plotting.view import CELLS, View, view
 from meanfield.typing import Float64Array
 
-__all__ = ["plot_evolution"]
+__all__ = ["evolution"]
 
 
-def plot_evolution(
+def evolution(
     run: Run,
     directions: View | Directions | str | tuple[str, ...] | None = None,
     ax: Axes | None = None,

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from matplotlib.animation import FFMpegWriter, FuncAnimation
 
 from meanfield.checks import as_count, as_number
 from meanfield.errors import FileError, InvalidInputError
+from meanfield.page.document import write_page
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.scene import Scene
 from meanfield.plotting.style import check_target, theme, written_whole
@@ -27,7 +28,7 @@ from meanfield.typing import Float64Array
 __all__ = ["Animation", "animate", "find_ffmpeg"]
 
 _KINDS = (".mp4", ".gif", ".html")
-_DPI = {".mp4": 200.0, ".gif": 80.0, ".html": 100.0}
+_DPI = {".mp4": 200.0, ".gif": 80.0}
 _HOLD_START, _HOLD_END = 0.5, 1.5  # seconds for which the first and the last picture stand still
 _MOST_PICTURES = 100_000  # more than an hour
 _EMBED_LIMIT = 500.0  # megabytes of pictures in one html file
@@ -46,7 +47,7 @@ class Animation(FuncAnimation):
 
 
 def animate(
-    run: Run,
+    run: Run | Sequence[Run],
     path: str | Path | None = None,
     *,
     fps: int = 25,
@@ -65,17 +66,18 @@ def animate(
 
     Parameters
     ----------
-    run : Trajectory
+    run : Trajectory, or sequence of them for ``.html``
         Finished, running or failed: what it holds is shown.
     path : path, optional
-        File to write: ``.mp4``, ``.gif`` or ``.html`` (a player in one file). Without
+        File to write: ``.mp4``, ``.gif`` or ``.html``, an interactive page (see
+        `meanfield.page.document.write_page`) in one file. Without
         ffmpeg (on the path, in matplotlib's settings, or from the package
         imageio-ffmpeg), an ``.mp4`` becomes a ``.gif``, with a warning.
     fps : int
         Pictures per second.
     dpi : float, optional
         Pixels per inch of 9.6 by 5.4 inches; 200 (1920 by 1080) for ``.mp4``, 80 for
-        ``.gif``, 100 for ``.html``.
+        ``.gif``.
     seconds : float
         Length, without the moments for which the first and the last picture stand still.
     directions : Directions, name of a rule, or pair of parameter names, optional
@@ -106,6 +108,10 @@ def animate(
     >>> mf.animate(run, "run.mp4")  # doctest: +SKIP
     PosixPath('run.mp4')
     """
+    if path is not None and Path(path).suffix.lower() == ".html":
+        return write_page(run, path, seconds=seconds, directions=directions, force=force)
+    if isinstance(run, Sequence):
+        raise InvalidInputError("several runs are shown by an .html page; a movie shows one")
     as_count("fps", fps)
     if as_number("seconds", seconds, "positive") * fps > _MOST_PICTURES:
         raise InvalidInputError(
@@ -120,7 +126,7 @@ def animate(
         with theme():
             return _animation(scene, times, fps)
     resolution = _DPI[target.suffix.lower()] if resolution is None else resolution
-    write = {".mp4": _write_mp4, ".gif": _write_gif, ".html": _write_html}[target.suffix.lower()]
+    write = {".mp4": _write_mp4, ".gif": _write_gif}[target.suffix.lower()]
     with theme(), written_whole(target) as partial:
         write(scene, times, partial, fps, resolution, _shown_progress(progress))
     return target
@@ -257,16 +263,6 @@ def _animation(scene: Scene, times: Float64Array, fps: int) -> Animation:
         blit=False,
         cache_frame_data=False,
     )
-
-
-def _write_html(
-    scene: Scene, times: Float64Array, path: Path, fps: int, dpi: float, progress: Progress
-) -> None:
-    scene.figure.set_dpi(dpi)
-    movie = _animation(scene, progress(times, len(times)), fps)  # type: ignore[arg-type]
-    head = '<html lang="en"><head><meta charset="utf-8"><title>meanfield</title></head>'
-    page = f"<!DOCTYPE html>\n{head}\n<body>\n{_html_player(movie, fps)}\n</body></html>\n"
-    path.write_text(page, encoding="utf-8")
 
 
 def _html_player(movie: FuncAnimation, fps: int) -> str:

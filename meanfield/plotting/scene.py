@@ -12,10 +12,13 @@ from meanfield.grids import GridMeasure
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.plotting.cloud import Cloud, add_key, note_outside, outside_text
 from meanfield.plotting.directions import Directions
-from meanfield.plotting.energy import has_free_energy, plot_energy
-from meanfield.plotting.evolution import plot_evolution
+from meanfield.plotting.energy import energy as plot_energy
+from meanfield.plotting.energy import has_free_energy
+from meanfield.plotting.evolution import evolution as plot_evolution
 from meanfield.plotting.function import Curve, DecisionMap, function_panel
-from meanfield.plotting.risk import TimeMarker, accuracy_names, plot_accuracy, plot_risk
+from meanfield.plotting.risk import TimeMarker, accuracy_names
+from meanfield.plotting.risk import accuracy as plot_accuracy
+from meanfield.plotting.risk import risk as plot_risk
 from meanfield.plotting.style import in_math, new_figure, theme, time_text
 from meanfield.plotting.survey import Run, Survey, pace
 from meanfield.plotting.view import view

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
+from meanfield import plot
 from meanfield.grids import GridMeasure
 from meanfield.neurons import Neuron
-from meanfield.plotting.cloud import plot_measure
 from meanfield.plotting.colouring import Colouring
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.field import Field
 from meanfield.plotting.movie import animate
-from meanfield.plotting.overview import plot
 from meanfield.plotting.scene import Scene
 from meanfield.plotting.survey import Survey, pace, stand_in
 from meanfield.plotting.view import CELLS, View
@@ -89,7 +88,7 @@ def test_between_frames_densities_are_mixed():
     ids=["curve", "plane", "kinks"],
 )
 def test_a_run_on_a_grid_is_drawn_on_one_page(neuron, cells, images, tmp_path):
-    figure = plot(on_a_grid(neuron, cells), tmp_path / "run.png")
+    figure = plot.overview(on_a_grid(neuron, cells), tmp_path / "run.png")
     assert (tmp_path / "run.png").stat().st_size > 10_000
     first = figure.subfigs[0].axes[0]
     assert len(first.images) == images
@@ -100,7 +99,7 @@ def test_a_run_on_a_grid_is_drawn_on_one_page(neuron, cells, images, tmp_path):
 
 def test_two_named_parameters_of_three():
     grid = on_a_grid(CUBE, (16, 17, 18)).measures[0]
-    axes = plot_measure(grid, ("b", "a_0"), neuron=CUBE)
+    axes = plot.measure(grid, ("b", "a_0"), neuron=CUBE)
     assert axes.images[0].get_array().shape == (16, 18, 4)
     assert axes.images[0].get_extent() == [-4.0, 4.0, -4.0, 4.0]
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.neurons import Neuron
-from meanfield.plotting import animate, movie
-from meanfield.plotting.movie import find_ffmpeg
+from meanfield.plotting import movie
+from meanfield.plotting.movie import animate, find_ffmpeg
 from meanfield.plotting.scene import Scene
 from pictured_runs import in_many_dimensions, on_a_grid, on_the_line, on_the_plane, shorten
 
@@ -45,14 +45,6 @@ def test_an_mp4_plays_everywhere(tmp_path):
     assert (width % 2, height % 2) == (0, 0)
     # 6 pictures, 5 for the start and 15 for the end standing still
     assert "frame=   26" in report
-
-
-def test_a_html_movie_needs_nothing_from_the_net(tmp_path):
-    path = animate(on_the_line(), tmp_path / "run.html", **QUICK)
-    page = path.read_text(encoding="utf-8")
-    assert page.startswith("<!DOCTYPE html>")
-    assert page.count("data:image/png;base64") == 6
-    assert "http" not in page.replace("http://www.w3.org", "")
 
 
 def test_without_a_path_there_is_an_animation_for_the_notebook():
