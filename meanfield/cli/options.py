@@ -325,9 +325,9 @@ class Verb(_PlainHelp, TyperCommand):
         for param in self.params:
             text = getattr(param, "help", None) or ""
             if _ALL_PANELS in text:
-                from meanfield.plotting.pages import panels
+                from meanfield.plotting.catalogue import catalogue
 
-                text = text.replace(_ALL_PANELS, ", ".join(panels))
+                text = text.replace(_ALL_PANELS, ", ".join(catalogue))
             param.help = text.replace(_ALL_SOLVERS, names)  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 

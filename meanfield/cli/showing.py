@@ -153,9 +153,9 @@ def plot(
                 raise InvalidInputError("--time is for --panel; the overview shows four times")
             overview(runs[0], target, directions=shown, force=force)
         else:
-            from meanfield.plotting.pages import page
+            from meanfield.plotting.catalogue import panels
 
-            page(
+            panels(
                 runs[0] if len(runs) == 1 else runs, names, target, directions=shown, time=time,
                 limit=open_run(limit) if limit else None, force=force,
             )  # fmt: skip
