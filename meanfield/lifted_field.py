@@ -102,7 +102,9 @@ class LiftedMeanField:
         measure = self._measure(positions)
         reduced = self.reduction.reduce(measure).positions
         path = self.field.transport(reduced, times, rtol=rtol, atol=atol)
-        return np.stack([self.reduction.place(measure.positions, part) for part in path])
+        placed = [self.reduction.place(measure.positions, part) for part in path]
+        stacked: FloatArray = np.stack(placed)
+        return stacked
 
     def carry(
         self, solver: Solver[Any], measure: Measure, seed: int, times: Float64Array
