@@ -102,9 +102,7 @@ class LiftedMeanField:
         measure = self._measure(positions)
         reduced = self.reduction.reduce(measure).positions
         path = self.field.transport(reduced, times, rtol=rtol, atol=atol)
-        placed = [self.reduction.place(measure.positions, part) for part in path]
-        stacked: FloatArray = np.stack(placed)
-        return stacked
+        return np.asarray([self.reduction.place(measure.positions, part) for part in path])
 
     def carry(
         self, solver: Solver[Any], measure: Measure, seed: int, times: Float64Array
