@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from meanfield.cli.options import (
+    Arrows,
     DataFile,
     Example,
     Follow,
     Force,
+    MovieClock,
+    MovieDirections,
+    MovieLayout,
     MovieOut,
     MovieSeconds,
     PictureOut,
     Quiet,
-    RunFile,
+    RunFiles,
     ScenarioName,
 )
 from meanfield.cli.speech import announce
@@ -21,7 +27,7 @@ from meanfield.safeguards import check_output, is_study, open_run, running
 __all__ = ["scenarios", "info", "plot", "animate"]
 
 _PICTURES = (".png", ".pdf", ".svg")
-_MOVIES = (".mp4", ".gif", ".html")
+_MOVIES = (".mp4", ".webm", ".gif", ".png", ".html")
 
 
 def scenarios(
@@ -121,28 +127,50 @@ def plot(
 
 
 def animate(
-    path: RunFile,
+    paths: RunFiles,
     out: MovieOut = None,
+    layout: MovieLayout = None,
+    clock: MovieClock = "pace",
+    directions: MovieDirections = None,
+    arrows: Arrows = False,
     seconds: MovieSeconds = 8.0,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
-    """Make a movie of a run.
+    """Make a movie of a run, or of several side by side.
 
-    It shows the moving neurons, and beside them what the network learns.
+    It shows the moving neurons, and beside or below them what the network learns.
 
     For example:
     $ meanfield animate run.h5
-    $ meanfield animate run.h5 --out run.gif --seconds 3
+    $ meanfield animate run.h5 --out run.gif --seconds 3 --clock log
+    $ meanfield animate narrow.h5 wide.h5 limit.h5 --out together.mp4
     """
     from meanfield.checks import as_number
 
     as_number("seconds", seconds, "positive")
-    is_study(path)  # what is to be shown comes before where it is to go
-    target = check_output(out or path.with_suffix(".mp4"), force, _MOVIES)
-    trajectory = open_run(path)
+    for path in paths:
+        is_study(path)  # what is to be shown comes before where it is to go
+    named = paths[0].with_suffix(".mp4") if len(paths) == 1 else Path("side-by-side.mp4")
+    target = check_output(out or named, force, _MOVIES)
+    if target.suffix.lower() == ".png":
+        from meanfield.plotting.numbered import check_numbered
+
+        check_numbered(target, force)
+    trajectories = [open_run(path) for path in paths]
     from meanfield.plotting.movie import animate as draw
 
+    pair = tuple(directions.split(",")) if directions and "," in directions else directions
     with running(None):
-        movie = draw(trajectory, target, seconds=seconds, progress=not quiet, force=force)
+        movie = draw(
+            trajectories if len(trajectories) > 1 else trajectories[0],
+            target,
+            layout=layout,
+            clock=clock,
+            directions=pair,
+            arrows=arrows,
+            seconds=seconds,
+            progress=not quiet,
+            force=force,
+        )
         announce(movie, quiet)

@@ -189,8 +189,8 @@ class TimeMarker:
         self.values = values
         self._line = ax.axvline(times[0], color=QUIET, linewidth=0.9, alpha=0.7, zorder=2)
         (self._dot,) = ax.plot(
-            [times[0]], [values[0]], "o", color=colour, markersize=8, mec="white", mew=1.4, zorder=5,
-            clip_on=False,
+            [times[0]], [values[0]], "o", color=colour, markersize=8, mec="white", mew=1.4,
+            zorder=5, clip_on=False,
         )  # fmt: skip
 
     def draw(self, time: float) -> None:

@@ -59,13 +59,9 @@ def _titles(runs: Sequence[Run]) -> list[str]:
         if len(set(titles)) == len(titles):
             break
         parts = _parts(runs, fact)
-        titles = [
-            ", ".join(filter(None, pair)) for pair in zip(titles, parts, strict=True)
-        ]
+        titles = [", ".join(filter(None, pair)) for pair in zip(titles, parts, strict=True)]
     if len(set(titles)) < len(titles):
-        titles = [
-            f"{title or 'run'} ({number})" for number, title in enumerate(titles, start=1)
-        ]
+        titles = [f"{title or 'run'} ({number})" for number, title in enumerate(titles, start=1)]
     return titles
 
 

@@ -88,6 +88,6 @@ def test_a_run_without_accuracy_is_a_clear_error():
 def test_the_marker_runs_along_the_curve():
     ax = Figure().add_subplot()
     marker = TimeMarker(ax, np.array([0.0, 2.0]), np.array([1.0, 3.0]))
-    marker.move(0.5)
+    marker.draw(0.5)
     assert [line.get_xdata()[0] for line in ax.lines] == [0.5, 0.5]
     assert ax.lines[1].get_ydata()[0] == pytest.approx(1.5)
