@@ -51,8 +51,8 @@ class Cloud:
 
     Up to 5000 particles are drawn as points, whose area goes with their mass; more as
     a density, whose hue is the mean colour and whose depth goes with a power of the mass:
-    0.4, or less if single particles would not be seen. With one direction only, the density
-    is drawn as a curve. The density of a grid is drawn cell by cell, with lines of equal
+    0.4, or less where up to 30,000 particles would not be seen one by one. With one direction
+    only, the density is drawn as a curve. The density of a grid is drawn cell by cell, with lines of equal
     density, where the directions are parameters, and as that of many particles where not.
 
     Parameters
@@ -125,8 +125,10 @@ class Cloud:
         for channel in range(3):
             tinted = self.view.density(points, masses * colours[:, channel], fineness)
             image[..., channel] = tinted / np.maximum(density, floor)
-        share = np.clip(density / self.view.ceiling, 0.0, 1.0)
-        image[..., 3] = share ** _opacity_power(1.0 / len(measure), self.view.ceiling)
+        power = 0.4
+        if fineness > 1:
+            power = _opacity_power(1.0 / len(measure), self.view.ceiling)
+        image[..., 3] = np.clip(density / self.view.ceiling, 0.0, 1.0) ** power
         self._show_image(image, self.view.limits)
 
     def _draw_field(self, field: Field) -> None:
