@@ -66,7 +66,7 @@ def number_sums(numbers: Iterable[Any]) -> Array:
     array([ True,  True])
     """
     words = [np.ascontiguousarray(values, "<f8").view("<u8") for values in numbers]
-    return np.add.reduce(words, axis=0, dtype=np.uint64)
+    return np.asarray(np.add.reduce(words, axis=0, dtype=np.uint64))
 
 
 def make_sums(file: Any, scalars: Iterable[str]) -> None:
@@ -85,17 +85,18 @@ def make_sums(file: Any, scalars: Iterable[str]) -> None:
     group.attrs["run"] = np.uint64(run_sum(file, scalars))
 
 
-def stored_sums(file: Any, name: str, frames: int) -> Array:
+def stored_sums(file: Any, name: str, frames: int | None) -> Array:
     """Checksums of the first frames of a file: zero for a frame that has none.
 
     Parameters
     ----------
     file : h5py.File
     name : {"measure", "numbers"}
-    frames : int
+    frames : int or None
+        How many; None for all that there is room for.
     """
     if f"{SUMS}/{name}" not in file:
-        return np.zeros(frames, np.uint64)
+        return np.zeros(frames or 0, np.uint64)
     return whole(file, f"{SUMS}/{name}", 1)[:frames].astype(np.uint64)
 
 

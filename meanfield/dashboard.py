@@ -14,11 +14,14 @@ from meanfield.wording import duration
 __all__ = [
     "bar",
     "clock_words",
+    "ending",
     "in_one_line",
     "passed_and_left",
     "run_picture",
+    "run_rows",
     "sparkline",
     "study_picture",
+    "words_picture",
 ]
 
 # Letters of the widest line; beyond that a bar tells no more.
@@ -29,6 +32,8 @@ _NARROWEST = 16
 _LONGEST_NUMBER = 9
 # A risk that changes by more than this factor is drawn on a logarithmic scale.
 _LOGARITHMIC = 10.0
+# Relative differences below this are rounding, not a shape.
+_ROUNDING = 1e-9
 # Seconds to go from which on the time of day helps.
 _LONG = 60.0
 _BLOCKS, _ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.,-=+*#"
@@ -70,7 +75,9 @@ def sparkline(values: Sequence[float], width: int, ascii_only: bool = False) -> 
 def _level(value: float, low: float, high: float, blocks: str) -> str:
     if not math.isfinite(value):
         return " "
-    height = 0.5 if high <= low else (value / 2 - low / 2) / (high / 2 - low / 2)
+    span = high / 2 - low / 2
+    flat = span <= _ROUNDING * max(abs(low), abs(high))
+    height = 0.5 if flat else (value / 2 - low / 2) / span
     return blocks[min(int(height * len(blocks)), len(blocks) - 1)]
 
 
@@ -87,7 +94,7 @@ def bar(share: float, width: int, ascii_only: bool = False) -> Text:
     return Text.assemble((full * done, "cyan"), (empty * (width - done), "bright_black"))
 
 
-def run_picture(run: Standing, width: int, ascii_only: bool = False) -> Text:
+def run_picture(run: Standing, width: int, ascii_only: bool = False, title: str = "") -> Text:
     """Four lines of at most `width` letters on a run: progress, risk, energy and pace, clock.
 
     Parameters
@@ -97,15 +104,15 @@ def run_picture(run: Standing, width: int, ascii_only: bool = False) -> Text:
         Of the terminal.
     ascii_only : bool
         Whether it knows no letters but those of ASCII.
+    title : str
+        What the run is.
     """
-    time = f"t = {run.time:.4g} of {run.end:g}"
+    time = f"{title} t = {run.time:.4g} of {run.end:g}".lstrip()
     first = _LONGEST_NUMBER + len(time) - len(f"{run.time:.4g}")
     begun = "" if not run.risks else f"from {run.risks[0]:.4g}"
     middle, last = _widths(width, first, len("from ") + _LONGEST_NUMBER)
     past, done = sparkline(run.risks, middle, ascii_only), bar(run.share, middle, ascii_only)
-    facts = [_fact("energy", run.energy), _fact("step", run.step)]
-    facts += ["" if run.speed is None else f"{run.speed:.3g} t/s"]
-    facts += ["" if run.rate is None else f"{run.rate:.3g} steps/s"]
+    facts = [_fact("energy", run.energy), _fact("step", run.step), *_paces(run)]
     return _block_of(
         width,
         _row(time.ljust(first), done, f"{int(100 * run.share)} %"),
@@ -119,16 +126,50 @@ def run_picture(run: Standing, width: int, ascii_only: bool = False) -> Text:
     )
 
 
-def study_picture(
-    share: float, passed: float, left: float | None, width: int, ascii_only: bool = False
-) -> Text:
+def _paces(run: Standing) -> list[str]:
+    paces = {"t/s": run.speed, "steps/s": run.rate}
+    return [f"{pace:.3g} {unit}" for unit, pace in paces.items() if pace is not None]
+
+
+def run_rows(run: Standing, error: BaseException | None = None) -> list[tuple[str, str]]:
+    """Labels and texts on a run, for a notebook: as `run_picture`, and how it ended.
+
+    Examples
+    --------
+    >>> run_rows(Standing(1.0, 4.0, risks=[0.5], passed=2.0), KeyboardInterrupt())
+    [('risk', '0.5'), ('clock', '2.0 s passed'), ('status', 'interrupted')]
+    """
+    numbers = {"risk": run.risk, "energy": run.energy, "step": run.step}
+    rows = [(name, f"{value:.4g}") for name, value in numbers.items() if value is not None]
+    words = {
+        "pace": ", ".join(_paces(run)),
+        "clock": ", ".join(passed_and_left(run.passed, run.left)),
+    }
+    return [*rows, *((name, text) for name, text in words.items() if text), *ending(error)]
+
+
+def ending(error: BaseException | None) -> list[tuple[str, str]]:
+    """A row that says what ended something before its end, if anything did."""
+    if error is None:
+        return []
+    if isinstance(error, KeyboardInterrupt):
+        return [("status", "interrupted")]
+    return [("status", f"failed: {error}")]
+
+
+def study_picture(share: float, words: Iterable[str], width: int, ascii_only: bool = False) -> Text:
     """Two lines on the networks of a study, of which a part in [0, 1] is done."""
     middle, _ = _widths(width, len("networks"), len("100 %"))
     return _block_of(
         width,
         _row("networks", bar(share, middle, ascii_only), f"{int(100 * share)} %"),
-        Text(_fitting(passed_and_left(passed, left), width), "bright_black"),
+        Text(_fitting(words, width), "bright_black"),
     )
+
+
+def words_picture(words: str, width: int) -> Text:
+    """One line."""
+    return _block_of(width, Text(words))
 
 
 def _fact(name: str, value: float | None) -> str:
@@ -193,7 +234,7 @@ def passed_and_left(passed: float | None, left: float | None) -> list[str]:
     (['2.0 s passed', 'about 5.0 s left'], ['2.0 s passed'])
     """
     words = [] if passed is None else [f"{duration(passed)} passed"]
-    if left is not None:
+    if left:
         words.append(f"about {duration(left)} left")
         if left >= _LONG:
             words.append(f"until {clock_words(left)}")

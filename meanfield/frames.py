@@ -19,7 +19,7 @@ from meanfield.recording import read_recorded_support
 from meanfield.solver import solver_from_dict
 from meanfield.stored_observers import read_observers
 from meanfield.supports import frame_variables
-from meanfield.typing import Array, Float64Array
+from meanfield.typing import Array, BoolArray, Float64Array
 
 if TYPE_CHECKING:
     from meanfield.storage import MemoryStore
@@ -132,6 +132,7 @@ class FileSource:
             _check_format(file, path)
             self.committed = _committed(file)
             self.status, self.reason = text(file, "status"), text(file, "reason")
+            _check_end(file, self.status, self.committed)
             self.engine = text(file, "engine") if "engine" in file.attrs else "tiled"
             self.created = text(file, "created")
             self.versions = {name: str(number) for name, number in parsed(file, "versions").items()}
@@ -167,7 +168,7 @@ class FileSource:
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
                 ),
             )
-            _check_run(file, found)
+            _check_run(file)
             return found
 
     @property
@@ -225,28 +226,42 @@ class FileSource:
         UserWarning
             If the checksums of some frames are those of other numbers; theirs are NaN then.
         """
+        found, _, damaged = self._numbers()
+        if not damaged.any():
+            return found
+        warnings.warn(
+            f"risk, energy or other numbers of the frames {np.flatnonzero(damaged).tolist()} "
+            f"of {self.path} are damaged: they are read as nan",
+            stacklevel=3,
+        )
+        return {name: np.where(damaged, np.nan, values) for name, values in found.items()}
+
+    def damaged_numbers(self) -> BoolArray:
+        """Which frames have other numbers than their checksums say."""
+        return self._numbers()[2]
+
+    @property
+    def summed(self) -> int:
+        """How many of the committed frames have checksums."""
+        return int(np.count_nonzero(self._numbers()[1]))
+
+    def _numbers(self) -> tuple[dict[str, Float64Array], Array, BoolArray]:
+        """Numbers of the committed frames, their checksums, and which of these are wrong."""
         assert self.path is not None
         with inspected(self.path, _WHAT) as file:
-            names, first = _scalar_names(file), slice(self.committed)
-            found = {name: rows(variable(file, name, 1), first) for name in names}
+            first = slice(self.committed)
+            found = {name: rows(variable(file, name, 1), first) for name in _scalar_names(file)}
             time = rows(variable(file, "time", 1), first)
             expected = stored_sums(file, "numbers", self.committed)
-        damaged = (expected != 0) & (expected != number_sums([time, *found.values()]))
-        if damaged.any():
-            warnings.warn(
-                f"risk, energy or other numbers of the frames {np.flatnonzero(damaged).tolist()} "
-                f"of {self.path} are damaged: they are read as nan",
-                stacklevel=3,
-            )
-            return {name: np.where(damaged, np.nan, values) for name, values in found.items()}
-        return found
+        sums = number_sums([time, *found.values()])
+        return found, expected, (expected != 0) & (expected != sums)
 
 
-def _check_run(file: Any, header: Header) -> None:
+def _check_run(file: Any) -> None:
     """Raise unless what a file says of its run is what was written."""
     if SUMS not in file or "run" not in file[SUMS].attrs:
         return
-    if integer(file[SUMS], "run") != run_sum(file, header.scalars):
+    if integer(file[SUMS], "run") != run_sum(file, _scalar_names(file)):
         raise ValueError("what it says of its run is damaged: the checksum is another")
 
 
@@ -273,7 +288,15 @@ def _committed(file: Any) -> int:
             raise ValueError("its times do not increase from a time >= 0")
     if len(made) != len(planned):
         raise ValueError(f"it has {len(made)} times of {len(planned)} planned ones")
+    if np.isfinite(made[committed:]).any():
+        raise ValueError(f"the time of frame {committed} is damaged: later frames have one")
     return committed
+
+
+def _check_end(file: Any, status: str, committed: int) -> None:
+    """Raise if a complete run has frames, known by their checksums, that have lost their time."""
+    if status == "complete" and stored_sums(file, "numbers", None)[committed:].any():
+        raise ValueError(f"the time of frame {committed} is damaged")
 
 
 def _check_shapes(file: Any, problem: AnyProblem) -> None:
@@ -291,9 +314,10 @@ def _check_shapes(file: Any, problem: AnyProblem) -> None:
 def _scalar_names(file: Any) -> list[str]:
     """Names of the per-frame variables in the order of their creation: risk, energy first."""
     found = [name for name in file if _is_scalar(name, file[name])]
-    return [name for name in ("risk", "energy") if name in found] + [
-        name for name in found if name not in ("risk", "energy")
-    ]
+    for name in ("risk", "energy"):
+        if name not in found:
+            raise ValueError(f"the variable {name} is missing")
+    return ["risk", "energy", *(name for name in found if name not in ("risk", "energy"))]
 
 
 def _is_scalar(name: str, dataset: Any) -> bool:

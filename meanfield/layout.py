@@ -38,7 +38,7 @@ __all__ = [
 FORMAT = "meanfield-trajectory"
 FORMAT_VERSION = 2
 # Version that brought an attribute; without it, a file has the first.
-_SINCE = {"run_particles": 2}
+_SINCE = {"run_particles": 2, "run_dtype": 2}
 #: Arrays that a problem is made of, by the part it belongs to, with their dimensions.
 PROBLEM_ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
     "data": {"inputs": ("point", "input"), "targets": ("point", "target"), "weights": ("point",)},

@@ -110,6 +110,23 @@ class Problem:
         """What is learned from what, in a few words."""
         return f"{self.loss.name} loss on {len(self.data)} points"
 
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import card
+        from meanfield.thumbnails import data_picture
+
+        rows = [
+            ("learns", self.setting),
+            ("network", f"{'' if self.scale == 1.0 else f'{self.scale:g} '}∫ Φ dμ, "
+             f"Φ = {self.neuron.formula}"),
+            ("data", repr(self.data)),
+            ("ridge", repr(self.ridge)),
+            ("temperature", f"{self.temperature:g}"),
+        ]  # fmt: skip
+        if self.volume is not None:
+            rows.append(("volume", repr(self.volume)))
+        picture = data_picture(self.data.inputs, self.data.targets)
+        return card(type(self).__name__, rows, picture)
+
     # -- what a network of this measure computes ---------------------------------------
 
     def predict(self, measure: Measure, inputs: Any) -> Float64Array:

@@ -15,6 +15,7 @@ from meanfield.inspection import integer, text, whole
 from meanfield.measures import ParticleMeasure
 from meanfield.supports import (
     Axis,
+    GridSupport,
     ParticleSupport,
     ReweightedSupport,
     Support,
@@ -30,10 +31,10 @@ Precision = Literal["float32", "float64"]
 
 @dataclass(frozen=True)
 class Recording:
-    """What of the particles goes into the frames of a run; the run itself is unchanged.
+    """What of each measure goes into the frames of a run; the run itself is unchanged.
 
-    Risk, energy and observers see all particles at full precision, and so does the
-    state from which a run is resumed.
+    Risk, energy and observers see all of it at full precision, and so does the state from
+    which a run is resumed.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class Recording:
         in all frames; their masses are divided by their sum. All by default, and where
         there are no more.
     dtype : {"float32", "float64"}, optional
-        Precision of the recorded positions; that of the run by default.
+        Precision of the recorded positions, or densities; that of the run by default.
 
     Raises
     ------
@@ -84,14 +85,19 @@ class Recording:
         Raises
         ------
         InvalidInputError
-            If the run is on a grid, or the chosen particles have no mass.
+            If a part of a grid is asked for, or the chosen particles have no mass.
         """
         numbers = self._numbers(len(support), seed)
         dtype = self.dtype or support.dtype
         if numbers is None and dtype == support.dtype:
             return support
+        if isinstance(support, GridSupport) and numbers is None:
+            return replace(support, precision=dtype)
         if not isinstance(support, ParticleSupport | ReweightedSupport):
-            raise InvalidInputError("a grid is recorded whole, in float64; save fewer frames")
+            raise InvalidInputError(
+                "particles: a part of the cells of a grid is no measure; record all of them, "
+                "with dtype='float32' in half the space"
+            )
         count = len(support) if numbers is None else len(numbers)
         kept: ParticleSupport | ReweightedSupport
         if isinstance(support, ReweightedSupport):

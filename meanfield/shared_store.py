@@ -213,7 +213,7 @@ def _descriptor(path: Path) -> int:
 
 def _write_at(descriptor: int, array: Array, place: int) -> None:
     """Write all bytes of an array; the system may take them in several pieces."""
-    left = memoryview(array.reshape(-1).view(np.uint8))
+    left = array.reshape(-1).view(np.uint8).data
     while left:
         written = os.pwrite(descriptor, left, place)
         left, place = left[written:], place + written

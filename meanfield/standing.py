@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from meanfield.observers import Frame
-
 __all__ = ["History", "Mark", "Standing"]
 
 # Marks that are kept, of runs of any number of frames: an odd number, so that the last stays
@@ -28,8 +26,8 @@ class Standing:
     ----------
     time, end : float
         Mean-field time of the last frame, and of the last of all.
-    risks : sequence of float
-        Risk at frames so far, equidistant in their numbers; the last one is that of now.
+    risks, times : sequences of float
+        Risk and time of frames so far, equidistant in their numbers; the last is that of now.
     energy : float or None
     step : float or None
         Length of the method's last step in mean-field time.
@@ -48,6 +46,7 @@ class Standing:
     rate: float | None = None
     passed: float | None = None
     left: float | None = None
+    times: Sequence[float] = ()
 
     @property
     def risk(self) -> float | None:
@@ -71,12 +70,16 @@ class Mark:
     time, risk : float
     steps : int or None
         Steps of the method so far.
+    step, energy : float or None
+        As in `Standing`.
     """
 
     clock: float
     time: float
     risk: float
     steps: int | None = None
+    step: float | None = None
+    energy: float | None = None
 
 
 class History:
@@ -103,10 +106,9 @@ class History:
         self._end = end
         self._marks: list[Mark] = []
         self._count, self._stride = 0, 1
-        self._frame: Frame | None = None
         self._lock = Lock()
 
-    def add(self, mark: Mark, frame: Frame | None = None) -> None:
+    def add(self, mark: Mark) -> None:
         """Remember a frame."""
         with self._lock:
             if self._count and (self._count - 1) % self._stride:
@@ -114,7 +116,6 @@ class History:
             else:
                 self._marks.append(mark)
             self._count += 1
-            self._frame = frame
             if len(self._marks) == _MOST_MARKS:
                 self._marks = self._marks[::2]
                 self._stride *= 2
@@ -130,22 +131,28 @@ class History:
             What it showed at the beginning.
         """
         with self._lock:
-            marks, frame = list(self._marks), self._frame
+            marks = list(self._marks)
         passed = None if begun is None else now - begun
         if not marks:
             return Standing(0.0, self._end, passed=passed)
         speed, rate = _paces(marks)
+        last = marks[-1]
         return Standing(
-            time=marks[-1].time,
+            time=last.time,
             end=self._end,
             risks=[mark.risk for mark in marks],
-            energy=frame.energy if frame is not None and math.isfinite(frame.energy) else None,
-            step=None if frame is None else frame.step,
+            energy=_finite(last.energy),
+            step=last.step,
             speed=speed,
             rate=rate,
             passed=passed,
-            left=_seconds_left(self._end, marks[-1], speed, now),
+            left=_seconds_left(self._end, last, speed, now),
+            times=[mark.time for mark in marks],
         )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _paces(marks: list[Mark]) -> tuple[float | None, float | None]:

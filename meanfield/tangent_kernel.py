@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from meanfield.engines.threads import single_threaded_blas
 from meanfield.measures import Measure
 from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
@@ -70,7 +71,8 @@ def tangent_kernel(
     plain = problem if isinstance(problem, Problem) else problem.sampled
     plain.check_measure(measure)
     given = plain.data.inputs if inputs is None else plain.check_inputs(inputs)
-    kernel = _at_points(plain, measure, plain.expanded(given))
+    with single_threaded_blas():
+        kernel = _at_points(plain, measure, plain.expanded(given))
     return _averaged(plain, _averaged(plain, kernel).T)
 
 

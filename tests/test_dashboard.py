@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -108,7 +107,9 @@ def test_pictures_fit_every_terminal(width, ascii_only):
         assert len(lines) == 4
         assert max(map(len, lines)) <= min(width, 100)
         assert not ascii_only or str(lines).isascii()
-    assert len(str(study_picture(0.5, 1.0, None, width, ascii_only)).split("\n")) == 2
+    assert (
+        len(str(study_picture(0.5, ["1 of 2", "1.0 s passed"], width, ascii_only)).split("\n")) == 2
+    )
 
 
 def test_the_most_important_facts_stay_on_a_narrow_terminal():
@@ -121,9 +122,13 @@ def test_the_most_important_facts_stay_on_a_narrow_terminal():
     assert "steps/s" not in narrow
 
 
+def test_a_part_of_more_says_what_it_is():
+    assert str(run_picture(some_run(), 60, title="reference")).startswith("reference t = 2 of 8")
+
+
 def test_numbers_that_nobody_knows_are_not_shown():
     history = History(1.0)
-    history.add(Mark(0.0, 0.5, 1.0), SimpleNamespace(energy=math.nan, step=None))
+    history.add(Mark(0.0, 0.5, 1.0, energy=math.nan))
     found = history.standing(1.0, 0.0)
     assert in_one_line(found) == "t = 0.5 of 1, risk 1, 1.0 s passed"
     assert "energy" not in str(run_picture(found, 80)) and "nan" not in str(run_picture(found, 80))

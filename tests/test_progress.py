@@ -11,7 +11,8 @@ import pytest
 
 import meanfield as mf
 from meanfield import display, progress
-from meanfield.progress import Progress, StudyProgress
+from meanfield.progress import Progress
+from meanfield.study_progress import Predicting, StudyProgress
 from solver_cases import CASES
 from terminals import Terminal, pseudo_terminal, screens
 
@@ -221,7 +222,20 @@ def test_a_study_has_a_bar(take):
     with StudyProgress({1: 30, 2: 30}, {1: 3, 2: 3}) as shown:
         shown.finished(1, seconds=60.0)
         wait_for(terminal.getvalue, "50 %")
-    assert "about 1 min 0 s left" in terminal.getvalue()
+    picture = next(lines for lines in screens(terminal.getvalue()) if "50 %" in lines[0])
+    assert picture[1].startswith("10 of 20  ")
+    assert "s left" in picture[1]
+    assert not any(list(screens(terminal.getvalue()))[-1])
+
+
+def test_the_last_part_of_a_study_is_seen_on_a_terminal_and_told_to_a_log(take, capsys):
+    with Predicting() as shown:
+        shown.announce()
+    assert capsys.readouterr().err.startswith("networks: all done; constants are being predicted")
+    terminal = take()
+    with Predicting() as shown:
+        shown.announce()
+        wait_for(terminal.getvalue, "predicted")
     assert not any(list(screens(terminal.getvalue()))[-1])
 
 

@@ -29,6 +29,10 @@ __all__ = [
     "MovieOut",
     "MovieSeconds",
     "NoBrowser",
+    "LimitFile",
+    "PanelDirections",
+    "PanelNames",
+    "PanelTime",
     "Particles",
     "PageOut",
     "PictureOut",
@@ -40,6 +44,7 @@ __all__ = [
     "ResumeStudy",
     "RunFile",
     "RunFiles",
+    "RunOrStudyFiles",
     "RunOut",
     "ScenarioName",
     "Seed",
@@ -52,6 +57,7 @@ __all__ = [
     "TaskNumber",
     "Verb",
     "Verbs",
+    "Verify",
     "Widths",
     "Workers",
     "WorkingVerb",
@@ -61,6 +67,8 @@ __all__ = [
 
 # Stands for the names of all solvers, which are looked up when help is shown.
 _ALL_SOLVERS = "ALL-SOLVERS"
+# Stands for the names of all panels.
+_ALL_PANELS = "ALL-PANELS"
 
 Source = Annotated[
     str,
@@ -183,6 +191,10 @@ Follow = Annotated[
     bool,
     typer.Option("--follow", metavar="", help="Show how far a running simulation is, to its end."),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", metavar="", help="Read every frame, compare it with its checksum."),
+]
 Widths = Annotated[
     str, typer.Option("--particles", metavar="N,N,…", help="Widths to compare, increasing.")
 ]
@@ -244,6 +256,41 @@ PictureOut = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Picture: .png (default), .pdf or .svg."),
 ]
+RunOrStudyFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN.h5",
+        help="Files that 'meanfield simulate' wrote, or one of 'meanfield compare'.",
+        show_default=False,
+    ),
+]
+PanelNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--panel",
+        metavar="NAME",
+        help=f"Draw this panel instead of the overview; may be given several times: {_ALL_PANELS}.",
+        show_default=False,
+    ),
+]
+LimitFile = Annotated[
+    Path | None,
+    typer.Option("--limit", metavar="RUN.h5", help="A run to draw as the limit: panel risk."),
+]
+PanelDirections = Annotated[
+    str | None,
+    typer.Option(
+        "--directions",
+        metavar="NAME|NAME,NAME",
+        help="Which parameters to show, such as b or w_0,b; or a rule, such as principal.",
+    ),
+]
+PanelTime = Annotated[
+    float | None,
+    typer.Option(
+        "--time", metavar="T", help="Time of the panels that show one; the end by default."
+    ),
+]
 DataFile = Annotated[
     Path,
     typer.Argument(
@@ -277,6 +324,10 @@ class Verb(_PlainHelp, TyperCommand):
         names = ", ".join(sorted(solvers)).replace("particle-flow", "particle-flow (or particles)")
         for param in self.params:
             text = getattr(param, "help", None) or ""
+            if _ALL_PANELS in text:
+                from meanfield.plotting.catalogue import catalogue
+
+                text = text.replace(_ALL_PANELS, ", ".join(catalogue))
             param.help = text.replace(_ALL_SOLVERS, names)  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from meanfield.cli.options import (
     DataFile,
     Example,
     Follow,
     Force,
+    LimitFile,
     Megabytes,
     MovieOut,
     MovieSeconds,
     NoBrowser,
+    PanelDirections,
+    PanelNames,
+    PanelTime,
     PictureOut,
     Port,
     Quiet,
     RunFiles,
+    RunOrStudyFiles,
     ScenarioName,
+    Verify,
 )
 from meanfield.cli.speech import announce
 from meanfield.errors import InvalidInputError
@@ -58,7 +66,7 @@ def scenarios(
         console.print("\nmeanfield scenarios NAME explains one and lists its parameters.")
 
 
-def info(path: DataFile, follow: Follow = False) -> None:
+def info(path: DataFile, follow: Follow = False, verify: Verify = False) -> None:
     """Say in words what a file holds.
 
     With --follow it shows how far a run is that another process makes, and when it
@@ -77,6 +85,8 @@ def info(path: DataFile, follow: Follow = False) -> None:
 
         if follow:
             raise InvalidInputError(f"{path} is a comparison of widths; --follow is for runs")
+        if verify:
+            raise InvalidInputError(f"{path} is a comparison of widths; --verify is for runs")
         console.print(str(Study.open(path)), markup=False, soft_wrap=True)
         return
     trajectory = open_run(path)
@@ -85,7 +95,12 @@ def info(path: DataFile, follow: Follow = False) -> None:
 
         follow_run(path)
         return
-    lines = trajectory.describe()
+    verified = []
+    if verify:
+        from meanfield.verification import verify as verification
+
+        verified = [("verified", str(verification(path)))]
+    lines = trajectory.describe() + verified
     if trajectory.is_being_written:
         lines.append(("to follow it", f"meanfield info --follow {path}"))
     elif trajectory.status != "complete":
@@ -94,35 +109,65 @@ def info(path: DataFile, follow: Follow = False) -> None:
 
 
 def plot(
-    path: DataFile,
+    paths: RunOrStudyFiles,
+    panel: PanelNames = None,
+    limit: LimitFile = None,
+    directions: PanelDirections = None,
+    time: PanelTime = None,
     out: PictureOut = None,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
     """Draw a run, or a comparison, on one page.
 
-    Of a run: the measure at telling times, the risk, and what the network learns.
-    Of a comparison: distances to the limit against the width.
+    Of a run: the measure at telling times, the risk, and what the network learns,
+    or the panels that you name. Of several runs: their risks. Of a comparison:
+    distances to the limit against the width.
 
     For example:
     $ meanfield plot run.h5
     $ meanfield plot run.h5 --out run.pdf
+    $ meanfield plot run.h5 --panel phase-portrait --time 2 --out portrait.svg
+    $ meanfield plot run-64.h5 run-256.h5 --limit grid.h5 --out risks.png
     """
-    of_widths = is_study(path)
-    target = check_output(out or path.with_suffix(".png"), force, _PICTURES)
-    if of_widths:
-        from meanfield.study import Study
+    first = paths[0]
+    if any(is_study(path) for path in paths):
+        if len(paths) > 1 or panel or limit or directions or time is not None:
+            raise InvalidInputError(
+                "a comparison of widths is drawn alone: meanfield plot STUDY.h5 [--out FILE]"
+            )
+        target = check_output(out or first.with_suffix(".png"), force, _PICTURES)
+        _plot_study(first, target, force)
+        announce(target, quiet)
+        return
+    names = panel or (["risk"] if len(paths) > 1 or limit else [])
+    target = out or first.with_name(f"{'-'.join([first.stem, *names])}.png")
+    check_output(target, force, _PICTURES)
+    runs = [open_run(path) for path in paths]
+    shown = tuple(directions.split(",")) if directions and "," in directions else directions
+    with running(None):
+        if not names:
+            from meanfield.plotting.overview import overview
 
-        study = Study.open(path)
-        with running(None):
-            study.figure(target, force=force)
-    else:
-        trajectory = open_run(path)
-        from meanfield.plotting.overview import overview as draw
+            if time is not None:
+                raise InvalidInputError("--time is for --panel; the overview shows four times")
+            overview(runs[0], target, directions=shown, force=force)
+        else:
+            from meanfield.plotting.catalogue import panels
 
-        with running(None):
-            draw(trajectory, target, force=force)
+            panels(
+                runs[0] if len(runs) == 1 else runs, names, target, directions=shown, time=time,
+                limit=open_run(limit) if limit else None, force=force,
+            )  # fmt: skip
     announce(target, quiet)
+
+
+def _plot_study(path: Path, target: Path, force: bool) -> None:
+    from meanfield.study import Study
+
+    study = Study.open(path)
+    with running(None):
+        study.figure(target, force=force)
 
 
 def animate(

@@ -19,6 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.typing import Float64Array
@@ -45,6 +47,8 @@ _CLASSES = (
     "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
+#: Kinds of files that pictures are written to.
+PICTURES = (".png", ".pdf", ".svg")
 MOST_CLASSES = len(_CLASSES)
 
 #: The one home of the settings, which matplotlib knows as a style by this name.
@@ -117,6 +121,22 @@ def class_colours(count: int) -> Float64Array:
     return np.array([to_rgb(name) for name in names])
 
 
+def shades(count: int) -> list[tuple[float, ...]]:
+    """Colours of `count` things in an order, from pale blue over blue to ink."""
+    ramp = LinearSegmentedColormap.from_list("shades", ["#84b3d8", BLUE, INK])
+    return [ramp(level) for level in np.linspace(0.0, 1.0, count)]
+
+
+def note(axes: Axes, words: str, *, right: bool = False) -> Text:
+    """Small words in a lower corner of axes."""
+    text = axes.text(
+        0.985 if right else 0.015, 0.015, words, transform=axes.transAxes, color=QUIET,
+        ha="right" if right else "left", va="bottom", fontsize=8.0, zorder=5,
+    )  # fmt: skip
+    text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+    return text
+
+
 def symbol(name: str, alone: bool = False) -> str:
     """Parameter name as a formula: ``w_0`` becomes $w_0$, or $w$ if there is but one.
 
@@ -186,7 +206,7 @@ def written_whole(target: Path) -> Iterator[Path]:
 
 def save_figure(figure: Figure, path: str | Path, force: bool = False) -> Path:
     """Write a figure as .png, .pdf or .svg; errors as in `check_target`."""
-    target = check_target(path, (".png", ".pdf", ".svg"), force)
+    target = check_target(path, PICTURES, force)
     with theme(), written_whole(target) as partial:
         figure.savefig(partial, dpi=200)
     return target
