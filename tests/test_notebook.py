@@ -142,6 +142,7 @@ def test_a_run_without_frames_has_rows(tmp_path):
     CASES["particle-flow-euler"].run(TIMES, store=path)
     with h5py.File(path, "r+") as file:
         file["time"][:] = np.nan
+        del file["checksums"]  # by which a complete run misses its frames
     assert shown(mf.open(path)).tags.count("svg") == 0
 
 
