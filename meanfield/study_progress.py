@@ -152,7 +152,7 @@ def _speed(speeds: Mapping[int, float], width: int) -> float:
         return speeds[nearest]
     power = math.log(speeds[near[1]] / speeds[nearest]) / math.log(near[1] / nearest)
     power = min(max(power, _LEAST_POWER - 1.0), _MOST_POWER - 1.0)
-    return speeds[nearest] * (width / nearest) ** power
+    return float(speeds[nearest] * (width / nearest) ** power)
 
 
 def _span(seconds: list[float], processes: int) -> float:

@@ -15,7 +15,7 @@ from meanfield.plotting.style import BLUE, INK, ORANGE, QUIET, axes_or_new, shad
 from meanfield.plotting.survey import Run, require_frames
 from meanfield.typing import Float64Array
 
-__all__ = ["TimeMarker", "accuracy", "accuracy_names", "risk", "scale_time"]
+__all__ = ["TimeMarker", "accuracy", "accuracy_names", "risk", "scale_risk", "scale_time"]
 
 # Share of the largest risk by which an energy must differ to be drawn beside it.
 _APART = 0.01
@@ -35,7 +35,8 @@ def _series(run: Run) -> dict[str, Float64Array]:
     found = {"training risk": run.risk}
     if run.problem.temperature == 0.0:
         # An energy without entropy is the risk and a penalty: it belongs to the same axis.
-        apart = np.abs(run.energy - run.risk)
+        with np.errstate(invalid="ignore"):  # both are infinite at the end of a failed run
+            apart = np.abs(run.energy - run.risk)
         if np.any(apart > _APART * np.abs(run.risk).max(initial=0.0)):
             found["energy (risk and penalty)"] = run.energy
     return found | {name.replace("_", " "): run.observables[name] for name in _risk_names(run)}
@@ -96,7 +97,7 @@ def risk(
             colour = BLUE if main else QUIET if energy else next(others, QUIET)
             style = "-" if main else (0, (1, 1.4)) if energy else (0, (4, 1.6))
             _add_series(axes, run.times, values, color=colour, label=label, linestyle=style)
-        _scale_risk(axes, list(series.values()))
+        scale_risk(axes, list(series.values()))
         scale_time(axes, run.times)
         joint = any(label.startswith("energy") for label in series)
         axes.set_ylabel("risk, energy" if joint else r"risk $R(\mu_t)$")
@@ -132,7 +133,7 @@ def compared_risks(
             )  # fmt: skip
         for (label, each), colour in zip(named.items(), colours, strict=False):
             _add_series(axes, each.times, each.risk, color=colour, label=label, linewidth=1.5)
-        _scale_risk(axes, [each.risk for each in several])
+        scale_risk(axes, [each.risk for each in several])
         scale_time(axes, max((each.times for each in several), key=lambda times: float(times[-1])))
         axes.set_ylabel(r"risk $R(\mu_t)$")
         axes.legend(loc="best", handlelength=1.8)
@@ -208,7 +209,8 @@ def _add_series(axes: Axes, times: Float64Array, values: Float64Array, **setting
     axes.plot(times, values, marker=marker, zorder=3, **settings)
 
 
-def _scale_risk(axes: Axes, series: list[Float64Array]) -> None:
+def scale_risk(axes: Axes, series: list[Float64Array]) -> None:
+    """Logarithmic axis for risks that fall by more than a factor of 20, else one from 0."""
     values = np.concatenate(series)
     values = values[np.isfinite(values)]
     if values.size and values.min() > 0.0 and values.max() > 20.0 * values.min():
@@ -243,18 +245,26 @@ class TimeMarker:
         With the times on its horizontal axis.
     times, values : (F,) arrays
         The curve on which the dot runs.
+    colour : colour
+        Of the dot.
     """
 
-    def __init__(self, ax: Axes, times: Float64Array, values: Float64Array) -> None:
+    floor = 2.0
+
+    def __init__(
+        self, ax: Axes, times: Float64Array, values: Float64Array, colour: Any = BLUE
+    ) -> None:
+        self.ax = ax
         self.times = times
         self.values = values
         self._line = ax.axvline(times[0], color=QUIET, linewidth=0.9, alpha=0.7, zorder=2)
         (self._dot,) = ax.plot(
-            [times[0]], [values[0]], "o", color=BLUE, markersize=8, mec="white", mew=1.4, zorder=5,
-            clip_on=False,
+            [times[0]], [values[0]], "o", color=colour, markersize=8, mec="white", mew=1.4,
+            zorder=5, clip_on=False,
         )  # fmt: skip
 
-    def move(self, time: float) -> None:
-        """Move to this time."""
+    def draw(self, time: float) -> None:
+        """Move to this time, or to the end of the curve where that comes before."""
+        time = float(np.clip(time, self.times[0], self.times[-1]))
         self._line.set_xdata([time, time])
         self._dot.set_data([time], [float(np.interp(time, self.times, self.values))])

@@ -114,6 +114,28 @@ class Survey:
         totals = weights.sum(axis=1, keepdims=True)
         return cls(frames, rows, positions, weights / np.where(totals > 0.0, totals, 1.0))
 
+    @classmethod
+    def joined(cls, surveys: Sequence[Survey]) -> Survey:
+        """The sample of several runs as if they were one: for views that suit all of them.
+
+        Frames of each are spread over the frames of the longest; each run has the same
+        mass, and as many particles less as there are more runs.
+        """
+        if len(surveys) == 1:
+            return surveys[0]
+        frames = np.arange(max(len(survey.frames) for survey in surveys))
+        positions, weights = [], []
+        for survey in surveys:
+            last = len(survey.frames) - 1
+            rows = np.linspace(0, last, len(frames)).round().astype(np.int64)
+            positions.append(survey.positions[rows][:, :: len(surveys)])
+            masses = survey.weights[rows][:, :: len(surveys)]
+            totals = masses.sum(axis=1, keepdims=True)
+            weights.append(masses / np.where(totals > 0.0, totals, 1.0) / len(surveys))
+        together = np.concatenate(positions, axis=1)
+        every = np.arange(together.shape[1])
+        return cls(frames, every, together, np.concatenate(weights, axis=1))
+
     @property
     def displacement(self) -> Float64Array:
         """Way of each particle from the first frame, shape (f, n, p)."""
