@@ -19,10 +19,11 @@ from meanfield.engines.threads import thread_count
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.executors import Report, check_scheduler, on_dask, on_processes, share_cores
 from meanfield.limit import Limit
+from meanfield.plan_text import package_versions
 from meanfield.predictions import predict
 from meanfield.remarks import remarks
 from meanfield.study import Study
-from meanfield.study_folder import StudyFolder, package_versions, run_task
+from meanfield.study_folder import StudyFolder, run_task
 from meanfield.study_progress import Predicting, StudyProgress
 from meanfield.tasks import Failure, Outcome, Plan, Task, gather, perform
 from meanfield.typing import Float64Array

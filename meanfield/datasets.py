@@ -80,21 +80,14 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         from meanfield.notebook import card
-        from meanfield.thumbnails import scatter
+        from meanfield.thumbnails import data_picture
 
         rows = [
             ("points", f"{len(self)}, {'of equal weight' if self.is_uniform else 'weighted'}"),
             ("inputs", f"{self.inputs.shape[1]}, from {_ends(self.inputs)}"),
             ("targets", f"{self.targets.shape[1]}, from {_ends(self.targets)}"),
         ]
-        names = ("first input", "second input")
-        if self.inputs.shape[1] == 1:
-            points = np.hstack([self.inputs, self.targets[:, :1]])
-            return card("Dataset", rows, scatter(points, ("input", "target")))
-        if self.inputs.shape[1] == 2:
-            above = self.targets[:, 0] - (self.targets[:, 0].max() + self.targets[:, 0].min()) / 2
-            return card("Dataset", rows, scatter(self.inputs, names, above))
-        return card("Dataset", rows)
+        return card("Dataset", rows, data_picture(self.inputs, self.targets))
 
     @property
     def is_uniform(self) -> bool:

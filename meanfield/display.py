@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import warnings
 from collections.abc import Callable
 from threading import Event, Thread
 from time import monotonic
@@ -181,10 +183,11 @@ class Output:
         """Draw a picture if one is due."""
         begun, is_first = monotonic(), self._handle is None
         if begun >= self._due:
+            self._due = begun
             self._draw()
             drawn = monotonic()
             taken = 0.0 if is_first else drawn - begun  # the first waits for imports
-            self._due = drawn + max(_NOTEBOOK_INTERVAL, _NOTEBOOK_PAUSE * taken)
+            self._due += drawn - begun + max(_NOTEBOOK_INTERVAL, _NOTEBOOK_PAUSE * taken)
 
     def announce(self) -> None:
         """Nothing to do: what takes long will be seen."""
@@ -195,7 +198,12 @@ class Output:
             self._draw()
 
     def _draw(self) -> None:
-        self._handle = display_html(Html(self._html(), self._line()), self._handle)
+        """Draw the picture; whatever goes wrong in that is no reason for the run to fail."""
+        try:
+            self._handle = display_html(Html(self._html(), self._line()), self._handle)
+        except Exception as error:
+            self._due, self._handle = math.inf, None
+            warnings.warn(f"no progress can be shown: {error}", stacklevel=2)
 
 
 def write_error_line(line: str) -> None:

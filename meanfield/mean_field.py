@@ -27,8 +27,9 @@ _REACH = 1e-3
 _ONE = np.ones(1)
 # What half the distance of frames takes from an error of order 4.
 _HALVED = 16.0
-# Error of the outputs between frames, in units of the scale plus their size, that is reported.
-_TOLERANCE = 1e-4
+# Error of the outputs between frames, in units of the scale plus their size, that is reported;
+# with kinks, where paths are not known better.
+_TOLERANCE, _KINKED = 1e-4, 1e-3
 
 
 class MeanField:
@@ -149,7 +150,8 @@ class MeanField:
 
     def _warn_of_distance(self) -> None:
         squares = np.square(self._values).sum(axis=2) @ self.problem.data.weights
-        allowed = _TOLERANCE * (self.problem.scale + float(np.sqrt(squares.max())))
+        tolerance = _KINKED if self.problem.neuron.activation.kinks else _TOLERANCE
+        allowed = tolerance * (self.problem.scale + float(np.sqrt(squares.max())))
         if self.interpolation_error <= allowed:
             return
         intervals = len(self.times) - 1

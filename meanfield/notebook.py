@@ -144,7 +144,7 @@ def _text(text: str) -> str:
 
 def _beside(parts: Sequence[str]) -> str:
     style = "display:flex;flex-wrap:wrap;gap:6px 22px;align-items:flex-start;font-size:13px"
-    return f'<div style="{style}">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
+    return f'<div style="{style}">{"".join(f"<div>{part}</div>" for part in parts if part)}</div>'
 
 
 class Html:

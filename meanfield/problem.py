@@ -112,6 +112,7 @@ class Problem:
 
     def _repr_html_(self) -> str:
         from meanfield.notebook import card
+        from meanfield.thumbnails import data_picture
 
         rows = [
             ("learns", self.setting),
@@ -123,7 +124,8 @@ class Problem:
         ]  # fmt: skip
         if self.volume is not None:
             rows.append(("volume", repr(self.volume)))
-        return card(type(self).__name__, rows)
+        picture = data_picture(self.data.inputs, self.data.targets)
+        return card(type(self).__name__, rows, picture)
 
     # -- what a network of this measure computes ---------------------------------------
 

@@ -109,9 +109,8 @@ class Reduction:
         """
         first, last = self._columns
         before, lengths, after = np.split(reduced, (first, first + 1), axis=1)
-        vectors = positions[:, first:last]
-        old = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors = vectors * (lengths / np.where(old > 0.0, old, 1.0))
+        old = np.linalg.norm(positions[:, first:last], axis=1, keepdims=True)
+        vectors = positions[:, first:last] * (lengths / np.where(old > 0.0, old, 1.0))
         placed: FloatArray = np.hstack([before, vectors, after])
         return placed
 
@@ -138,11 +137,8 @@ class Reduction:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `from_dict` rebuilds the reduction."""
-        return {
-            "neuron": self.neuron.to_dict(),
-            "problem": self.problem.to_dict(),
-            "kept": self.kept,
-        }
+        parts = {"neuron": self.neuron.to_dict(), "problem": self.problem.to_dict()}
+        return {**parts, "kept": self.kept}
 
     @classmethod
     def from_dict(cls, described: Mapping[str, Any]) -> Reduction:

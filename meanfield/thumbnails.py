@@ -10,7 +10,15 @@ import numpy as np
 
 from meanfield.typing import Array, Float64Array
 
-__all__ = ["Window", "coordinates", "curve", "density_picture", "scatter", "window_of"]
+__all__ = [
+    "Window",
+    "coordinates",
+    "curve",
+    "data_picture",
+    "density_picture",
+    "scatter",
+    "window_of",
+]
 
 Window = tuple[tuple[float, float], tuple[float, float]]
 
@@ -128,6 +136,23 @@ def _histogram(values: Float64Array, weights: Array | None, label: str, title: s
     low, high = _limits(values)
     heights, _ = np.histogram(values, bins=_MOST_CELLS, range=(low, high), weights=weights)
     return density_picture(heights.astype(np.float64), (low,), (high,), (label,), title)
+
+
+def data_picture(inputs: Array, targets: Array) -> str:
+    """Data on the line with their targets, or on the plane in two colours; else nothing.
+
+    Examples
+    --------
+    >>> data_picture(np.zeros((5, 3)), np.zeros((5, 1)))
+    ''
+    """
+    first = np.asarray(targets[:, 0], dtype=np.float64)
+    if inputs.shape[1] == 1:
+        return scatter(np.column_stack([inputs, first]), ("input", "target"))
+    if inputs.shape[1] == 2:
+        above = first - (first.max() / 2 + first.min() / 2)
+        return scatter(np.asarray(inputs), ("first input", "second input"), above)
+    return ""
 
 
 def density_picture(

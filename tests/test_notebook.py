@@ -101,6 +101,13 @@ def test_objects_say_what_they_are(value, said):
         assert words in texts
 
 
+def test_data_of_one_and_two_inputs_have_pictures():
+    plane = mf.Dataset([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]], [-1.0, 1.0, 1.0])
+    assert plane._repr_html_().count("#e0763c") == 1
+    assert shown(LINE).tags.count("svg") == shown(mf.Problem(neuron(), LINE)).tags.count("svg") == 1
+    assert shown(mf.Dataset(np.eye(3), np.ones(3))).tags.count("svg") == 0
+
+
 @pytest.mark.parametrize("case", ["particle-flow-euler", "grid"])
 def test_a_run_shows_its_risk_and_its_last_measure(case):
     names = [name for name in CASES if name.startswith(case)]
@@ -138,11 +145,15 @@ def test_a_damaged_frame_has_no_picture_but_the_run_its_rows(tmp_path):
 
 
 def test_a_run_without_frames_has_rows(tmp_path):
+    def ends(frame):
+        raise RuntimeError("at once")
+
     path = tmp_path / "run.h5"
-    CASES["particle-flow-euler"].run(TIMES, store=path)
-    with h5py.File(path, "r+") as file:
-        file["time"][:] = np.nan
-    assert shown(mf.open(path)).tags.count("svg") == 0
+    with pytest.raises(RuntimeError, match="at once"):
+        CASES["particle-flow-euler"].run(TIMES, store=path, observers=[ends])
+    page = shown(mf.open(path))
+    assert page.tags.count("svg") == 0
+    assert "failed: RuntimeError: at once" in page.texts
 
 
 def test_results_have_tables():
@@ -200,6 +211,17 @@ def test_pictures_in_a_notebook_cost_a_hundredth_of_the_run(kernel, monkeypatch)
         now[0] += 0.1
         output.changed()
     assert len(kernel) == pytest.approx(100 / (100 * 0.2) + 1, abs=1)
+
+
+def test_a_picture_that_cannot_be_drawn_does_not_end_the_run(kernel, monkeypatch):
+    def fails(*_):
+        raise ValueError("no pen")
+
+    monkeypatch.setattr("meanfield.thumbnails.curve", fails)
+    with pytest.warns(UserWarning, match="no progress can be shown: no pen") as told:
+        run = CASES["particle-flow-euler"].run(TIMES, progress=True)
+    assert len(told) == 1
+    assert run.status == "complete" and kernel == []
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,16 @@ def test_on_a_terminal_there_is_a_dashboard_and_elsewhere_lines(monkeypatch):
     assert not any(list(screens(text.getvalue()))[-1])
 
 
+def test_the_step_of_an_adaptive_method_is_that_of_its_newest_state(path):
+    told = []
+    CASES["particle-flow-dopri5"].run(TIMES[:3], store=path, observers=[told.append])
+    assert glance(path).step == told[-1].step > 0.0
+    with h5py.File(path, "r+") as file:
+        for slot in file["state"].values():
+            slot["next_step"][()] = np.nan
+    assert glance(path).step is None
+
+
 def test_where_a_disk_has_no_locks_nobody_is_declared_dead(path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
     CASES["particle-flow-euler"].run(TIMES[:3], store=path)
