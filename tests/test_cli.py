@@ -233,7 +233,16 @@ def test_animate_draws_every_picture_into_the_movie(monkeypatch, small_run, tmp_
     assert run([*command, "--quiet"]) == 0
     ((trajectory, target), more) = calls[0]
     assert (len(trajectory), target.name) == (5, "run.gif")
-    assert more == {"seconds": 2.5, "progress": False, "force": False}
+    assert more == {
+        "layout": None, "clock": "pace", "directions": None, "arrows": False,
+        "seconds": 2.5, "progress": False, "force": False,
+    }  # fmt: skip
+    settings = ["--layout", "law", "--clock", "log", "--directions", "a_0,b", "--arrows", "--quiet"]
+    assert run(["animate", "run.h5", "run.h5", *settings]) == 0
+    ((trajectories, target), more) = calls[1]
+    assert (len(trajectories), target.name) == (2, "side-by-side.mp4")
+    assert (more["layout"], more["clock"], more["arrows"]) == ("law", "log", True)
+    assert more["directions"] == ("a_0", "b")
 
 
 BAD_CALLS = [
@@ -279,7 +288,11 @@ BAD_CALLS = [
     (["plot", "page.toml"], "there is no file page.toml"),
     (["info", "text.toml"], "text.toml describes a run and holds none; make it by meanfield sim"),
     (["animate", "run.h5", "--seconds", "0"], "seconds must be a positive finite number"),
-    (["animate", "run.h5", "--out", "run.avi"], "run.avi must end in .mp4, .gif, .html"),
+    (
+        ["animate", "run.h5", "--out", "run.avi"],
+        "run.avi must end in .mp4, .webm, .gif, .png, .html",
+    ),
+    (["animate", "run.h5", "--out", "run.png"], "run.png is one picture, and a movie has many"),
     (["plot", "run.h5", "--out", "page.png"], "page.png exists already"),
     (["plot", "run.h5", "--out", "folder.png"], "folder.png is a folder"),
     (["info", "text.h5"], "text.h5 is not a readable HDF5 file"),
