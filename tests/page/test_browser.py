@@ -54,7 +54,7 @@ def opened(browser, address, viewport=DESKTOP):
     trouble, asked = [], []
     listeners = {
         "pageerror": lambda error: trouble.append(str(error)),
-        "console": lambda message: trouble.append(message.text),
+        "console": lambda message: trouble.extend([message.text] * (message.type == "error")),
         "request": lambda request: asked.append(request.url),
     }
     for event, listener in listeners.items():
