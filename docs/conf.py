@@ -30,7 +30,6 @@ exclude_patterns = ["gallery/*", "_templates/*"]
 templates_path = ["_templates"]
 nitpicky = True
 default_role = "autolink"
-suppress_warnings = ["toc.empty_glob"]
 smartquotes = False  # of --resume they would make –resume
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
