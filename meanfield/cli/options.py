@@ -26,6 +26,10 @@ __all__ = [
     "FrameDtype",
     "FrameParticles",
     "Megabytes",
+    "Arrows",
+    "MovieClock",
+    "MovieDirections",
+    "MovieLayout",
     "MovieOut",
     "MovieSeconds",
     "NoBrowser",
@@ -96,7 +100,7 @@ RunFiles = Annotated[
     list[Path],
     typer.Argument(
         metavar="RUN.h5 …",
-        help="Files that 'meanfield simulate' wrote; several side by side on an .html page.",
+        help="Files that 'meanfield simulate' wrote; several are shown side by side.",
         show_default=False,
     ),
 ]
@@ -247,10 +251,41 @@ PageOut = Annotated[
 ]
 MovieOut = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="Movie: .mp4 (default), .gif; or a page: .html."),
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help="Movie: .mp4 (default), .webm, .gif; run-%04d.png for pictures; or a page: .html.",
+    ),
 ]
 MovieSeconds = Annotated[
     float, typer.Option("--seconds", metavar="S", help="How long it plays, without its ends.")
+]
+MovieLayout = Annotated[
+    str | None,
+    typer.Option(
+        "--layout",
+        metavar="NAME",
+        help="Beside the measure: function (of one or two inputs), outputs, law, or risk alone.",
+    ),
+]
+MovieClock = Annotated[
+    str,
+    typer.Option(
+        "--clock",
+        metavar="NAME",
+        help="Pictures go with pace, linear (time), log (of time), or arc-length (of the path).",
+    ),
+]
+MovieDirections = Annotated[
+    str | None,
+    typer.Option(
+        "--directions",
+        metavar="RULE|A,B",
+        help="Axes: kinks, weights, angles, lengths, principal, or two parameters as a_0,w_0.",
+    ),
+]
+Arrows = Annotated[
+    bool, typer.Option("--arrows", metavar="", help="Draw the velocities of neurons.")
 ]
 PictureOut = Annotated[
     Path | None,
@@ -325,9 +360,9 @@ class Verb(_PlainHelp, TyperCommand):
         for param in self.params:
             text = getattr(param, "help", None) or ""
             if _ALL_PANELS in text:
-                from meanfield.plotting.pages import panels
+                from meanfield.plotting.catalogue import catalogue
 
-                text = text.replace(_ALL_PANELS, ", ".join(panels))
+                text = text.replace(_ALL_PANELS, ", ".join(catalogue))
             param.help = text.replace(_ALL_SOLVERS, names)  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 

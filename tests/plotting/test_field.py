@@ -10,7 +10,6 @@ from meanfield.plotting.colouring import Colouring
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.field import Field
 from meanfield.plotting.movie import animate
-from meanfield.plotting.scene import Scene
 from meanfield.plotting.survey import Survey, pace, stand_in
 from meanfield.plotting.view import CELLS, View
 from pictured_runs import on_a_grid
@@ -66,16 +65,6 @@ def test_stand_ins_move_with_the_density():
     progress = pace(run, survey)
     assert progress[0] == 0.0 and progress[-1] == 1.0 and (np.diff(progress) > 0.0).all()
     assert len(stand_in(run.measures[0], 100)) == 100
-
-
-def test_between_frames_densities_are_mixed():
-    run = on_a_grid(PLANE, 16)
-    scene = Scene(run)
-    mixed = scene.measure_at(float(0.75 * run.times[0] + 0.25 * run.times[1]))
-    expected = 0.75 * run.measures[0].density + 0.25 * run.measures[1].density
-    np.testing.assert_allclose(mixed.density, expected, rtol=1e-12)
-    scene.draw(0.9)
-    assert scene.measure_at(2.0) == run.measures[-1]
 
 
 @pytest.mark.parametrize(
