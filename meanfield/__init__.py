@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from meanfield.relaxation import DecayRate, decay_rate
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
+    from meanfield.tangent_kernel import tangent_kernel
     from meanfield.torch_networks import (
         load_into_torch,
         measure_from_torch,
@@ -121,6 +122,7 @@ _HOMES = {
     "quadrature": "meanfield.quadrature",
     "resume": "meanfield.simulate",
     "simulate": "meanfield.simulate",
+    "tangent_kernel": "meanfield.tangent_kernel",
 }
 _MODULES = (
     "activations",
@@ -190,6 +192,7 @@ __all__ = [
     "reductions",
     "resume",
     "simulate",
+    "tangent_kernel",
 ]
 
 

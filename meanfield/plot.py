@@ -1,8 +1,12 @@
 """Pictures of runs and measures: every panel takes data first and `ax=`, and returns the axes.
 
-Panels of a run
-    `risk`, `accuracy`, `energy`, `gap`, `evolution`, `function`; all on one page: `overview`.
-Panels of one measure
+Of a run
+    `risk`, `accuracy`, `energy`, `gap`, `dissipation`: numbers over time.
+    `evolution`, `marginals`, `trajectories`, `phase_portrait`: how the neurons move.
+    `kernel_spectrum`, `kernel_alignment`: the tangent kernel.
+    `function`: what the network has learned.
+    `overview`: the telling ones on one page; `page`: any of them, by name.
+Of one measure
     `measure`.
 How a measure is looked at
     `Directions`, `View`, `view`; the look of all pictures: `theme`.
@@ -12,25 +16,38 @@ from __future__ import annotations
 
 from meanfield.plotting.cloud import measure
 from meanfield.plotting.directions import Directions
+from meanfield.plotting.dissipation import dissipation
 from meanfield.plotting.energy import energy, gap
 from meanfield.plotting.evolution import evolution
 from meanfield.plotting.function import function
+from meanfield.plotting.marginals import marginals
 from meanfield.plotting.overview import overview
+from meanfield.plotting.pages import page
+from meanfield.plotting.phase_portrait import phase_portrait
 from meanfield.plotting.risk import accuracy, risk
 from meanfield.plotting.style import theme
+from meanfield.plotting.tangents import kernel_alignment, kernel_spectrum
+from meanfield.plotting.trajectories import trajectories
 from meanfield.plotting.view import View, view
 
 __all__ = [
     "Directions",
     "View",
     "accuracy",
+    "dissipation",
     "energy",
     "evolution",
     "function",
     "gap",
+    "kernel_alignment",
+    "kernel_spectrum",
+    "marginals",
     "measure",
     "overview",
+    "page",
+    "phase_portrait",
     "risk",
     "theme",
+    "trajectories",
     "view",
 ]

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from meanfield.checks import as_count, as_finite_array
+from meanfield.checks import as_finite_array
 from meanfield.errors import InvalidInputError
 from meanfield.typing import Float64Array
 
-__all__ = ["Rate", "expanded_percentiles", "fit_rate", "power_mean", "standard_error"]
+__all__ = ["Rate", "fit_rate", "power_mean", "standard_error"]
 
-#: Seeds from which on an interval is given: fewer resample to too few different sets.
+#: Seeds from which on an interval is given: of fewer the scatter is hardly known.
 LEAST_SEEDS = 5
+# Shares of the mean above which a mean without one seed counts, and of variances in rounding.
+_LEAST_REST, _ROUNDING = 1e-6, 1e-28
 # A width counts as resolved if its value is that many standard errors from zero.
 _RESOLVED = 2.0
 _FRACTIONS = {
@@ -33,7 +35,7 @@ class Rate:
     slope : float
         NaN if the law is not defined, because a value is exactly zero.
     lower, upper : float
-        95 % bootstrap interval of the slope; NaN with fewer than 5 seeds.
+        95 % interval of the slope; NaN with fewer than 5 seeds.
     constant : float
         Prefactor, extrapolated to N = 1; its sign is that of the values.
     expected : float or None
@@ -42,7 +44,7 @@ class Rate:
         Whether every value is more than two standard errors from zero. If not, part of
         the fit is noise: use more seeds.
     error : float
-        Bootstrap standard error of the slope; NaN with fewer than 5 seeds.
+        Standard error of the slope; NaN with fewer than 5 seeds.
 
     Examples
     --------
@@ -159,31 +161,46 @@ def fit_rate(
     *,
     power: int = 1,
     expected: float | None = None,
-    resamples: int = 2000,
-    seed: int = 0,
 ) -> Rate:
     """Fit value(N) = c N^s to the mean, or root mean square, over seeds at each width.
 
-    log |value| is fitted against log N by least squares with the weights
-    (value / standard error)², so widths that are mostly noise hardly count. The interval
-    comes from resampling the seeds within each width; it is the expanded percentile
-    interval, whose tails are widened to what few seeds call for (Hesterberg 2015, §4.5:
-    level Φ(−√(n/(n−1)) t_{n−1}) for n seeds).
+    log |value| is fitted against log N by least squares. Its variance v_w at each width is
+    the jackknife's, from the logarithms without one seed each. What few seeds tell of it is
+    mostly noise, so that it is smoothed by a power law v(N) of its own; weights are 1/v(N),
+    by which widths that are mostly noise hardly count. The interval is that of Student,
+    slope ± t_ν (Σ k_w² v_w)^(1/2) with slope = Σ k_w log |value_w|, and has the degrees of
+    freedom ν of the variance in it (Satterthwaite): ν = 1 / (h (1/(S−1) + κ/2S)), where
+    h = Σ a_w H_wx a_x for the shares a_w of the widths in that variance and the projection
+    H on power laws, about 1/W, and κ ≥ 0 is the excess kurtosis of the seeds.
+
+    Measured, in 8000 trials each: how often the interval covers the true slope, and in
+    brackets the root mean square of `Rate.error` over the standard deviation of the slope.
+
+    ==========================  ===============  ===============  ===============
+    what is fitted              3 widths,        5 widths,        5 widths,
+                                10 seeds         10 seeds         20 seeds
+    ==========================  ===============  ===============  ===============
+    squares of one Gaussian     94.2 % (0.99)    94.5 % (1.00)    94.6 % (0.99)
+    of the norm of two          94.3 % (0.98)    94.7 % (0.99)    95.1 % (1.00)
+    of 20                       93.9 % (0.96)    94.5 % (0.98)    94.5 % (0.97)
+    lognormal squares, σ = 1/2  94.0 % (0.97)    94.9 % (0.99)    95.1 % (0.99)
+    lognormal squares, σ = 1    93.9 % (0.96)    94.4 % (0.97)    94.7 % (0.97)
+    normal, mean of order 1/N   94.5 % (0.98)    94.6 % (0.98)    94.7 % (0.99)
+    ==========================  ===============  ===============  ===============
+
+    Bootstrap percentiles, expanded for few seeds, with weights from the data covered 91 to
+    95 %, with an error 15 % too small for squares of one Gaussian and 10 seeds.
 
     Parameters
     ----------
     particles : (W,) array
         Widths N, increasing, at least two.
     samples : (W, S) array
-        One number per width and seed, S ≥ 2.
+        One number per width and seed, S ≥ 2, independent of each other.
     power : {1, 2}
         1 fits the mean (a signed quantity), 2 the root mean square.
     expected : float, optional
         Slope predicted by theory, kept for the verdict.
-    resamples : int
-        Number of bootstrap resamples, at least 1000.
-    seed : int
-        Seed of the resampling.
 
     Returns
     -------
@@ -196,8 +213,9 @@ def fit_rate(
 
     References
     ----------
-    Hesterberg, T. C. (2015). What teachers should know about the bootstrap.
-    The American Statistician 69, 371–386.
+    B. Efron, C. Stein (1981), The jackknife estimate of variance, Ann. Stat. 9;
+    F. Satterthwaite (1946), An approximate distribution of estimates of variance
+    components, Biometrics Bull. 2.
 
     Examples
     --------
@@ -212,27 +230,29 @@ def fit_rate(
     _check_shapes(widths, array)
     if power not in (1, 2):
         raise InvalidInputError(f"power must be 1 or 2, got {power!r}")
-    as_count("resamples", resamples, least=1000)
     values, errors = power_mean(array, power), standard_error(array, power)
     if not values.all():
         return Rate(math.nan, math.nan, math.nan, math.nan, expected, resolved=False)
-    strength = np.abs(values) / np.maximum(errors, 1e-6 * np.abs(values))
-    slope, level = _line(np.log(widths), np.log(np.abs(values)), strength**2)
+    x, y = np.log(widths), np.log(np.abs(values))
+    deviations = _log_deviations(array**power) / power
+    law = _PowerLaw.of(x)
+    variances = law.smoothed((deviations**2).sum(axis=1))
+    factors, centre = _slope_factors(x, 1.0 / variances)
+    slope = float(factors @ y)
+    level = float((y / variances).sum() / (1.0 / variances).sum()) - slope * centre
     lower, upper, error = math.nan, math.nan, math.nan
     if array.shape[1] >= LEAST_SEEDS:
-        means = _resampled_means(array**power, resamples, seed)
-        logs = np.log(np.maximum(np.abs(means), 1e-300)) / power
-        slopes, _ = _line(np.log(widths), logs, strength**2)
-        lower, upper = expanded_percentiles(slopes, array.shape[1])
-        error = math.sqrt(array.shape[1] / (array.shape[1] - 1)) * float(slopes.std())
-    sign = math.copysign(1.0, float((strength * values).sum()))
+        shares = factors**2 * variances
+        error = math.sqrt(shares.sum())
+        reach = error * _student(law.freedom(shares, variances, deviations))
+        lower, upper = slope - reach, slope + reach
     return Rate(
-        float(slope),
+        slope,
         lower,
         upper,
-        sign * math.exp(float(level)),
+        math.copysign(math.exp(level), float((np.sign(values) / variances).sum())),
         expected,
-        resolved=bool((strength > _RESOLVED).all()),
+        resolved=bool((np.abs(values) > _RESOLVED * errors).all()),
         error=error,
     )
 
@@ -252,29 +272,60 @@ def _check_shapes(widths: Float64Array, samples: Float64Array) -> None:
         raise InvalidInputError("a rate needs at least two seeds, got 1")
 
 
-def _line(x: Float64Array, y: Float64Array, weights: Float64Array) -> tuple[Any, Any]:
-    """Slope and intercept of weighted least squares over the last axis of y."""
-    weights = weights / weights.sum()
-    centre, heights = weights @ x, (y * weights).sum(axis=-1)
-    slope = (y * (weights * (x - centre))).sum(axis=-1) / (weights @ (x - centre) ** 2)
-    return slope, heights - slope * centre
-
-
-def _resampled_means(samples: Float64Array, resamples: int, seed: int) -> Float64Array:
-    """Means over seeds drawn with replacement within each width, (resamples, W)."""
-    generator = np.random.default_rng(seed)
+def _log_deviations(samples: Float64Array) -> Float64Array:
+    """What each seed does to log |mean|: their squares add up to the jackknife variance."""
     count = samples.shape[1]
-    means = np.empty((resamples, len(samples)))
-    for width, row in enumerate(samples):
-        drawn = generator.multinomial(count, np.full(count, 1.0 / count), size=resamples)
-        means[:, width] = (drawn * row).sum(axis=1) / count
-    return means
+    means = samples.mean(axis=1, keepdims=True)
+    rest = np.abs(count * means - samples) / (count - 1)
+    logs = np.log(np.maximum(rest, _LEAST_REST * np.abs(means)))
+    return np.asarray(math.sqrt((count - 1) / count) * (logs - logs.mean(axis=1, keepdims=True)))
 
 
-def expanded_percentiles(slopes: Float64Array, count: int) -> tuple[float, float]:
-    """95 % interval of resampled values, widened for `count` seeds (Hesterberg 2015, §4.5)."""
-    from scipy.special import ndtr, stdtrit
+def _slope_factors(x: Float64Array, weights: Float64Array) -> tuple[Float64Array, float]:
+    """Factors k of weighted least squares, slope = k · y, and the weighted mean of x."""
+    weights = weights / weights.sum()
+    centre = float(weights @ x)
+    factors = weights * (x - centre)
+    return factors / (factors @ (x - centre)), centre
 
-    tail = float(ndtr(math.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.025)))
-    lower, upper = np.quantile(slopes, [tail, 1.0 - tail])
-    return float(lower), float(upper)
+
+@dataclass(frozen=True, eq=False)
+class _PowerLaw:
+    """Variances at several widths as a power law of the width.
+
+    Attributes
+    ----------
+    projection : (W, W) array
+        H, of logarithms on straight lines in log N.
+    """
+
+    projection: Float64Array
+
+    @classmethod
+    def of(cls, x: Float64Array) -> _PowerLaw:
+        basis, _ = np.linalg.qr(np.stack([np.ones_like(x), x], axis=1))
+        return cls(basis @ basis.T)
+
+    def smoothed(self, variances: Float64Array) -> Float64Array:
+        """The law, of the mean level of the variances themselves."""
+        variances = np.maximum(variances, _ROUNDING)
+        law = np.exp(self.projection @ np.log(variances))
+        return np.asarray(law * (variances / law).mean())
+
+    def freedom(
+        self, shares: Float64Array, variances: Float64Array, deviations: Float64Array
+    ) -> float:
+        """Degrees of freedom of the sum of the shares, from the kurtosis of the deviations."""
+        count = deviations.shape[1]
+        shares = shares / shares.sum()
+        squares = deviations**2 / variances[:, None] * count
+        kurtosis = max(float((squares**2).mean()) - 3.0, 0.0)
+        spread = float(shares @ self.projection @ shares)
+        return float(max(1.0, 1.0 / (spread * (1.0 / (count - 1) + 0.5 * kurtosis / count))))
+
+
+def _student(freedom: float) -> float:
+    """97.5 % quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.975))

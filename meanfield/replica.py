@@ -13,6 +13,7 @@ from meanfield.distances import coupling
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError
 from meanfield.grids import GridMeasure
+from meanfield.lifted_field import LiftedMeanField
 from meanfield.limit import Limit, find_limit, limit_from_run
 from meanfield.measures import InitialLaw, Measure, ParticleMeasure
 from meanfield.parameter_distances import STATISTICS
@@ -180,11 +181,19 @@ def _null_samples(replica: Replica, limit: Limit, seed: int) -> Sequence[Particl
 
 
 def _iid_samples(limit: Limit, count: int, seed: int) -> list[ParticleMeasure]:
-    """Independent draws from the limit at each time, the same neurons at all times."""
+    """Independent draws from the limit at each time, the same neurons at all times.
+
+    With a symmetry each is turned at random: in many dimensions none is then an atom of the
+    target, which networks are not either.
+    """
     first: Measure = limit.measures[0]
     if isinstance(first, GridMeasure):
         return [measure.sample(count, seed) for measure in limit.measures]  # type: ignore[attr-defined]
     particles = first.to_particles()
     weights = None if particles.is_uniform else particles.weights
     chosen = np.random.default_rng(seed).choice(len(particles), size=count, p=weights)
-    return [ParticleMeasure(measure.positions[chosen]) for measure in limit.measures]
+    draws = [ParticleMeasure(measure.positions[chosen]) for measure in limit.measures]
+    if not isinstance(limit.field, LiftedMeanField):
+        return draws
+    reduction = limit.field.reduction
+    return [reduction.lift(reduction.reduce(draw), seed) for draw in draws]

@@ -15,7 +15,9 @@ from meanfield.progress import Progress
 from meanfield.solver import solvers
 from meanfield.trajectory import Trajectory
 
-VERBS = ["scenarios", "simulate", "compare", "animate", "plot", "info", "compress", "warmup"]
+VERBS = [
+    "scenarios", "simulate", "compare", "animate", "view", "plot", "info", "compress", "warmup",
+]  # fmt: skip
 SMALL = ["simulate", "relu-1d", "--particles", "20", "--t-end", "2", "--set", "frames=5"]
 
 

@@ -11,7 +11,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
@@ -26,9 +25,9 @@ from meanfield.plotting.style import (
     DIVERGING,
     FAINT,
     INK,
-    QUIET,
     axes_or_new,
     class_colours,
+    note,
     theme,
 )
 from meanfield.plotting.survey import stand_in
@@ -52,8 +51,9 @@ class Cloud:
     Up to 5000 particles are drawn as points, whose area goes with their mass; more as
     a density, whose hue is the mean colour and whose depth goes with a power of the mass:
     0.4, or less where up to 30,000 particles would not be seen one by one. With one direction
-    only, the density is drawn as a curve. The density of a grid is drawn cell by cell, with lines of equal
-    density, where the directions are parameters, and as that of many particles where not.
+    only, the density is drawn as a curve. The density of a grid is drawn cell by cell, with
+    lines of equal density, where the directions are parameters, and as that of many
+    particles where not.
 
     Parameters
     ----------
@@ -99,6 +99,12 @@ class Cloud:
             self._draw_points(measure)
         else:
             self._draw_density(measure)
+
+    def fade(self) -> None:
+        """Make what is shown a pale ground for something else."""
+        artists = self._artist if isinstance(self._artist, tuple) else (self._artist,)
+        for artist in artists:
+            artist.set_alpha(0.4)
 
     def _draw_points(self, measure: Measure) -> None:
         order = self.view.colouring.order(measure.positions)
@@ -269,19 +275,7 @@ def add_key(axes: Axes | Sequence[Axes], colouring: Colouring) -> None:
 
 def note_outside(ax: Axes, share: float) -> Any:
     """Small note in the corner of how much mass lies beyond the axes; the text artist."""
-    text = ax.text(
-        0.985,
-        0.015,
-        outside_text(share),
-        transform=ax.transAxes,
-        ha="right",
-        va="bottom",
-        fontsize=8.0,
-        color=QUIET,
-        zorder=5,
-    )
-    text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
-    return text
+    return note(ax, outside_text(share), right=True)
 
 
 def outside_text(share: float) -> str:

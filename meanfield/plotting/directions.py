@@ -88,7 +88,7 @@ def choose_directions(
     Parameters
     ----------
     subject : Subject
-    wanted : Directions, name of a rule, pair of parameter names, or None
+    wanted : Directions, name of a rule or of a parameter, one or two of these, or None
         With None, the first rule that applies: ``"parameters"`` if there are at most
         two; ``"kinks"`` for piecewise linear neurons on the line; ``"weights"`` for
         neurons on the plane; else ``"principal"``. By name there are also ``"angles"``, the
@@ -102,6 +102,10 @@ def choose_directions(
     if isinstance(wanted, Directions):
         return wanted
     if isinstance(wanted, str):
+        if wanted in subject.names:
+            return _named_parameters(subject, (wanted,))
+        if wanted not in rules:
+            raise unknown_name("direction", wanted, [*rules, *subject.names])
         return rules[wanted](subject)
     if wanted is not None:
         return _named_parameters(subject, tuple(wanted))

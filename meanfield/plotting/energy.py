@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from meanfield.errors import InvalidInputError
 from meanfield.plotting.risk import scale_time
 from meanfield.plotting.style import BLUE, ORANGE, axes_or_new, theme
-from meanfield.plotting.survey import Run
+from meanfield.plotting.survey import Run, require_frames
 from meanfield.typing import Float64Array
 
 __all__ = ["energy", "gap", "has_free_energy", "has_gap"]
@@ -49,6 +49,7 @@ def energy(run: Run, ax: Axes | None = None) -> Axes:
     InvalidInputError
         If the run has no frames, or an infinite energy: that of noisy particles.
     """
+    require_frames(run.measures)
     values, times = run.energy, run.times
     if not np.isfinite(values).any():
         raise InvalidInputError(

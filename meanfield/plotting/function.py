@@ -24,11 +24,11 @@ from meanfield.plotting.style import (
     theme,
     time_text,
 )
-from meanfield.plotting.survey import Run, stand_in
+from meanfield.plotting.survey import Run, require_frames, stand_in
 from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array
 
-__all__ = ["Curve", "DecisionMap", "function", "function_panel"]
+__all__ = ["Curve", "DecisionMap", "function", "function_panel", "measure_at"]
 
 _SHOWN_POINTS = 600
 _MAP_WORK = 8_000_000  # pairs of grid points and neurons for one map
@@ -297,10 +297,7 @@ def function(run: Run, index: int = -1, ax: Axes | None = None) -> Axes:
     InvalidInputError
         If there are more than two inputs, or no such frame.
     """
-    count = len(run.measures)
-    if not -count <= index < count:
-        raise InvalidInputError(f"index must be from {-count} to {count - 1}, got {index}")
-    measure = run.measures[index]
+    measure = measure_at(run, index)
     with theme():
         axes = axes_or_new(ax)
         panel = function_panel(axes, run.problem, len(measure))
@@ -310,3 +307,18 @@ def function(run: Run, index: int = -1, ax: Axes | None = None) -> Axes:
         text = in_math(time_text(float(run.times[index]), float(run.times[-1])))
         axes.set_title(text, color=QUIET)
     return axes
+
+
+def measure_at(run: Run, index: int) -> Measure:
+    """The measure of a frame, counted from the end if the number is negative.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such frame.
+    """
+    require_frames(run.measures)
+    count = len(run.measures)
+    if not -count <= index < count:
+        raise InvalidInputError(f"index must be from {-count} to {count - 1}, got {index}")
+    return run.measures[index]

@@ -10,10 +10,11 @@ from typing import Any
 
 from meanfield.checks import as_count, as_number
 from meanfield.errors import InvalidInputError
+from meanfield.page.document import write_page
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.gif import write_gif
 from meanfield.plotting.numbered import check_numbered, write_numbered
-from meanfield.plotting.player import Animation, animation, write_html
+from meanfield.plotting.player import Animation, animation
 from meanfield.plotting.scene import Scene
 from meanfield.plotting.style import check_target, theme, written_whole
 from meanfield.plotting.survey import Run
@@ -23,8 +24,8 @@ from meanfield.typing import Float64Array
 __all__ = ["animate", "find_ffmpeg"]
 
 # Pixels per inch of 9.6 by 5.4 inches, unless they are given.
-_DPI = {".mp4": 200.0, ".webm": 200.0, ".png": 200.0, ".gif": 80.0, ".html": 100.0}
-_KINDS = tuple(_DPI)
+_DPI = {".mp4": 200.0, ".webm": 200.0, ".png": 200.0, ".gif": 80.0}
+_KINDS = (*_DPI, ".html")
 _MOST_PICTURES = 100_000  # more than an hour
 
 Passed = Callable[[Iterable[Any]], Iterable[Any]]
@@ -57,8 +58,10 @@ def animate(
         otherwise runs are called by their solvers, sizes, or what else tells them apart.
     path : path, optional
         File to write: ``.mp4`` (H.264), ``.webm`` (VP9) or ``.gif``; ``run-%04d.png`` writes
-        numbered pictures, from 1 on. Without ffmpeg (on the path, in matplotlib's settings,
-        or from the package imageio-ffmpeg), a movie becomes a ``.gif``, with a warning.
+        numbered pictures, from 1 on; ``.html`` an interactive page, which has a clock of its
+        own (see `meanfield.page.document.write_page`). Without ffmpeg (on the path, in
+        matplotlib's settings, or from the package imageio-ffmpeg), a movie becomes a
+        ``.gif``, with a warning.
     layout : {"function", "outputs", "law", "risk"}, optional
         What is shown beside the measure and the risk: the learned function of one or two
         inputs; outputs at the data (a confusion matrix for classes, the outputs on either of
@@ -109,6 +112,9 @@ def animate(
     >>> mf.animate({"64 neurons": narrow, "1024 neurons": wide}, "both.mp4")  # doctest: +SKIP
     PosixPath('both.mp4')
     """
+    if path is not None and Path(path).suffix.lower() == ".html":
+        runs = list(run.values()) if isinstance(run, Mapping) else run
+        return write_page(runs, path, seconds=seconds, directions=directions, force=force)
     as_count("fps", fps)
     if as_number("seconds", seconds, "positive") * fps > _MOST_PICTURES:
         raise InvalidInputError(
@@ -132,8 +138,6 @@ def _write(
     scene: Scene, times: Float64Array, target: Path, fps: int, dpi: float, passed: Passed
 ) -> None:
     kind = target.suffix.lower()
-    if kind == ".html":
-        return _write_page(scene, times, target, fps, dpi, passed)
     stage = scene.stage(dpi)
 
     def picture(time: float) -> Any:
@@ -148,13 +152,6 @@ def _write(
             write_video(str(find_ffmpeg()), partial, _drawn(picture, passed(times)), fps)
         else:
             write_gif(partial, times, lambda time: picture(time)[..., :3].copy(), fps, passed)
-
-
-def _write_page(
-    scene: Scene, times: Float64Array, target: Path, fps: int, dpi: float, passed: Passed
-) -> None:
-    with written_whole(target) as partial:
-        write_html(scene, passed(times), partial, fps, dpi)
 
 
 def _drawn(picture: Callable[[float], Any], times: Iterable[Any]) -> Iterator[Any]:

@@ -20,6 +20,7 @@ from meanfield.plotting.function import Curve, function_panel
 from meanfield.plotting.risk import accuracy, accuracy_names, risk
 from meanfield.plotting.style import (
     BLUE,
+    PICTURES,
     QUIET,
     SEQUENTIAL,
     check_target,
@@ -90,7 +91,7 @@ def overview(
     >>> figure.savefig("run.png")  # doctest: +SKIP
     """
     if path is not None:
-        check_target(path, (".png", ".pdf", ".svg"), force)
+        check_target(path, PICTURES, force)
     survey = Survey.of(run.measures)
     chosen = view(run, directions, survey)
     frames = telling_frames(run, survey)

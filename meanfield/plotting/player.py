@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.animation import FuncAnimation
@@ -12,7 +11,7 @@ from matplotlib.animation import FuncAnimation
 from meanfield.plotting.scene import Scene
 from meanfield.plotting.style import theme
 
-__all__ = ["Animation", "animation", "write_html"]
+__all__ = ["Animation", "animation"]
 
 _EMBED_LIMIT = 500.0  # megabytes of pictures in one page
 _ICONS = {
@@ -40,14 +39,6 @@ def animation(scene: Scene, times: Iterable[float], fps: int) -> Animation:
         blit=False,
         cache_frame_data=False,
     )
-
-
-def write_html(scene: Scene, times: Iterable[float], path: Path, fps: int, dpi: float) -> None:
-    """Write a page that plays pictures of a scene at some times."""
-    scene.stage(dpi)
-    head = '<html lang="en"><head><meta charset="utf-8"><title>meanfield</title></head>'
-    player = _html_player(animation(scene, times, fps), fps)
-    path.write_text(f"<!DOCTYPE html>\n{head}\n<body>\n{player}\n</body></html>\n", "utf-8")
 
 
 def _html_player(movie: FuncAnimation, fps: int) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from meanfield.errors import InvalidInputError
-from meanfield.plotting.style import BLUE, INK, ORANGE, QUIET, axes_or_new, theme
-from meanfield.plotting.survey import Run
+from meanfield.plotting.style import BLUE, INK, ORANGE, QUIET, axes_or_new, shades, theme
+from meanfield.plotting.survey import Run, require_frames
 from meanfield.typing import Float64Array
 
 __all__ = ["TimeMarker", "accuracy", "accuracy_names", "risk", "scale_risk", "scale_time"]
@@ -33,24 +35,35 @@ def _series(run: Run) -> dict[str, Float64Array]:
     found = {"training risk": run.risk}
     if run.problem.temperature == 0.0:
         # An energy without entropy is the risk and a penalty: it belongs to the same axis.
-        apart = np.abs(run.energy - run.risk)
+        with np.errstate(invalid="ignore"):  # both are infinite at the end of a failed run
+            apart = np.abs(run.energy - run.risk)
         if np.any(apart > _APART * np.abs(run.risk).max(initial=0.0)):
             found["energy (risk and penalty)"] = run.energy
     return found | {name.replace("_", " "): run.observables[name] for name in _risk_names(run)}
 
 
-def risk(run: Run, ax: Axes | None = None) -> Axes:
-    """Draw the risk over mean-field time, with other recorded risks.
+def risk(
+    run: Run | Sequence[Run] | Mapping[str, Run],
+    ax: Axes | None = None,
+    *,
+    limit: Run | None = None,
+) -> Axes:
+    """Draw the risk over mean-field time: of one run with all its risks, or of several runs.
 
-    The energy joins them if it contains no entropy and differs from the risk visibly. The
-    risk axis is logarithmic if the risk falls by more than a factor of 20; the time axis
-    if frames are spaced geometrically.
+    Of one run alone, other recorded risks join, and the energy if it contains no entropy
+    and differs from the risk visibly. Several runs, or one and the limit, are drawn by
+    their training risk. The risk axis is logarithmic if the risk falls by more than a
+    factor of 20; the time axis if frames are spaced geometrically.
 
     Parameters
     ----------
-    run : Trajectory
+    run : Trajectory, or sequence or mapping of them
+        A mapping names the runs; otherwise what distinguishes them does: the width, the
+        solver, the seed.
     ax : Axes, optional
         Where to draw; a new figure by default.
+    limit : Trajectory, optional
+        Drawn behind as a dashed line: a run on a grid, or of very many particles.
 
     Returns
     -------
@@ -59,11 +72,22 @@ def risk(run: Run, ax: Axes | None = None) -> Axes:
     Raises
     ------
     InvalidInputError
-        If the run has no frames.
+        If a run has no frames, or there is none.
+
+    Examples
+    --------
+    >>> import meanfield as mf
+    >>> from meanfield.solvers import ParticleFlow
+    >>> problem = mf.Problem(mf.Neuron(inputs=1), mf.Dataset([[-1.0], [1.0]], [-1.0, 1.0]))
+    >>> starts = [mf.ParticleMeasure.gaussian(count, 3, seed=0) for count in (10, 20, 1000)]
+    >>> runs = [mf.simulate(problem, start, ParticleFlow(), t_end=2.0) for start in starts]
+    >>> ax = mf.plot.risk(runs[:2], limit=runs[2])
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['limit', '$N$ = 10', '$N$ = 20']
     """
-    count = len(run.measures)
-    if count == 0:
-        raise InvalidInputError("the run has no frames yet, so there is nothing to show")
+    if isinstance(run, Mapping | Sequence) or limit is not None:
+        return compared_risks(run, limit, ax)
+    require_frames(run.measures)
     with theme():
         axes = axes_or_new(ax, 5.6, 3.6)
         series = _series(run)
@@ -85,6 +109,52 @@ def risk(run: Run, ax: Axes | None = None) -> Axes:
                 0.98, 0.96, note, transform=axes.transAxes, ha="right", va="top", color=ORANGE
             )
     return axes
+
+
+def compared_risks(
+    runs: Run | Sequence[Run] | Mapping[str, Run], limit: Run | None, ax: Axes | None
+) -> Axes:
+    """Draw the training risks of several runs and of the limit."""
+    named = names_of(runs)
+    several = [*named.values(), *([] if limit is None else [limit])]
+    if not several:
+        raise InvalidInputError("there is no run to show")
+    for each in several:
+        require_frames(each.measures)
+    ordered = len({each.measures[0].weights.size for each in several}) > 1
+    with theme():
+        axes = axes_or_new(ax, 5.6, 3.6)
+        cycle = [entry["color"] for entry in rcParams["axes.prop_cycle"]]
+        colours = shades(len(named)) if ordered or len(named) > len(cycle) else cycle
+        if limit is not None:
+            _add_series(
+                axes, limit.times, limit.risk, color=INK if not ordered else ORANGE,
+                linestyle=(0, (4, 1.6)), label="limit",
+            )  # fmt: skip
+        for (label, each), colour in zip(named.items(), colours, strict=False):
+            _add_series(axes, each.times, each.risk, color=colour, label=label, linewidth=1.5)
+        scale_risk(axes, [each.risk for each in several])
+        scale_time(axes, max((each.times for each in several), key=lambda times: float(times[-1])))
+        axes.set_ylabel(r"risk $R(\mu_t)$")
+        axes.legend(loc="best", handlelength=1.8)
+    return axes
+
+
+def names_of(runs: Run | Sequence[Run] | Mapping[str, Run]) -> dict[str, Run]:
+    """Runs by what distinguishes them: widths, solvers, seeds, or else their number."""
+    if isinstance(runs, Mapping):
+        return dict(runs)
+    several = list(runs) if isinstance(runs, Sequence) else [runs]
+    traits = [
+        [f"$N$ = {len(run.measures[0])}" if len(run.measures) else "" for run in several],
+        [str(getattr(getattr(run, "solver", None), "name", "")) for run in several],
+        [f"seed {getattr(run, 'seed', 0)}" for run in several],
+    ]
+    telling = [values for values in traits if len(set(values)) > 1] or traits[:1]
+    labels = [", ".join(parts) for parts in zip(*telling, strict=True)]
+    if len(set(labels)) < len(labels):
+        labels = [f"{label} ({number})" for number, label in enumerate(labels, 1)]
+    return dict(zip(labels, several, strict=True))
 
 
 def accuracy(run: Run, ax: Axes | None = None) -> Axes:

@@ -40,10 +40,9 @@ class SmoothImage(AxesImage):
         high = np.ceil([window.x1, window.y1])
         pixels: Any = self.get_array()
         cells = np.array(pixels.shape[1::-1])
-        corner = np.array(whole.min)
-        per_pixel = cells / (np.array(whole.max) - corner)
-        first = np.clip((low - corner) * per_pixel, 0.0, cells)
-        last = np.clip((high - corner) * per_pixel, 0.0, cells)
+        per_pixel = cells / np.subtract(whole.max, whole.min)
+        first = np.clip((low - whole.min) * per_pixel, 0.0, cells)
+        last = np.clip((high - whole.min) * per_pixel, 0.0, cells)
         size = (int(high[0] - low[0]), int(high[1] - low[1]))
         source = Image.fromarray(np.asarray(pixels))
         shown = source.resize(size, Image.Resampling.BILINEAR, box=(*first, *last))
@@ -61,7 +60,7 @@ def show_image(ax: Axes, shades: Array, limits: Limits, zorder: float) -> Smooth
         Where the outer edges of its cells lie.
     zorder : float
     """
-    image = SmoothImage(ax, origin="lower", extent=[*limits[0], *limits[1]], zorder=zorder)
+    image = SmoothImage(ax, origin="lower", extent=(*limits[0], *limits[1]), zorder=zorder)
     image.set_data(shades)
     image.set_clip_path(ax.patch)
     ax.add_image(image)

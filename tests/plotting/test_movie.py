@@ -94,14 +94,6 @@ def test_a_shorter_series_replaces_a_longer_one_only_if_told_to(tmp_path):
     assert names == ["run-09.png", "run-1.png", "run-2.png"]
 
 
-def test_a_html_movie_needs_nothing_from_the_net(tmp_path):
-    path = animate(on_the_line(), tmp_path / "run.html", **QUICK)
-    page = path.read_text(encoding="utf-8")
-    assert page.startswith("<!DOCTYPE html>")
-    assert page.count("data:image/png;base64") == 6
-    assert "http" not in page.replace("http://www.w3.org", "")
-
-
 def test_without_a_path_there_is_an_animation_for_the_notebook():
     animation = animate(in_many_dimensions(), **QUICK)
     assert isinstance(animation, FuncAnimation)

@@ -1,0 +1,38 @@
+// News of runs that go on: the page asks its server, and takes what is new.
+
+const PATIENCE = 1000; // milliseconds between two questions
+const RESTS = 4; // times as long as the server worked for the last answer
+
+class Live {
+  constructor(page) {
+    this.page = page;
+    this.version = page.story.version;
+    this.took = page.story.took;
+    setTimeout(() => this.ask(), PATIENCE);
+  }
+
+  async ask() {
+    let pause = PATIENCE;
+    try {
+      const news = await (await fetch("/news")).json();
+      element("status").textContent = news.texts.join(" · ");
+      if (news.version && news.version !== this.version) {
+        await this.take();
+        pause = Math.max(PATIENCE, 1000 * RESTS * this.took);
+      }
+      if (!news.running && news.version === this.version) pause = 5 * PATIENCE;
+    } catch (error) {
+      element("status").textContent = "the server has ended; what it sent stays";
+      pause = 5 * PATIENCE;
+    }
+    setTimeout(() => this.ask(), pause);
+  }
+
+  async take() {
+    const story = await (await fetch("/story")).json();
+    if (story.runs.length !== this.page.runs.length) window.location.reload();
+    await this.page.take(story);
+    this.version = story.version;
+    this.took = story.took;
+  }
+}
