@@ -204,6 +204,10 @@ def animate(
         is_study(path)  # what is to be shown comes before where it is to go
     named = paths[0].with_suffix(".mp4") if len(paths) == 1 else Path("side-by-side.mp4")
     target = check_output(out or named, force, _MOVIES)
+    if target.suffix.lower() == ".png":
+        from meanfield.plotting.numbered import check_numbered
+
+        check_numbered(target, force)
     runs = [open_run(path) for path in paths]
     pair = tuple(directions.split(",")) if directions and "," in directions else directions
     if target.suffix.lower() == ".html":
@@ -215,10 +219,6 @@ def animate(
             )
         announce(target, quiet)
         return
-    if target.suffix.lower() == ".png":
-        from meanfield.plotting.numbered import check_numbered
-
-        check_numbered(target, force)
     from meanfield.plotting.movie import animate as draw
 
     with running(None):
