@@ -25,11 +25,11 @@ __all__ = [
     "Force",
     "FrameDtype",
     "FrameParticles",
+    "Megabytes",
     "Arrows",
     "MovieClock",
     "MovieDirections",
     "MovieLayout",
-    "Megabytes",
     "MovieOut",
     "MovieSeconds",
     "NoBrowser",
@@ -99,7 +99,7 @@ RunFile = Annotated[
 RunFiles = Annotated[
     list[Path],
     typer.Argument(
-        metavar="RUN.h5…",
+        metavar="RUN.h5 …",
         help="Files that 'meanfield simulate' wrote; several are shown side by side.",
         show_default=False,
     ),
@@ -254,8 +254,7 @@ MovieOut = Annotated[
     typer.Option(
         "--out",
         metavar="FILE",
-        help="Movie: .mp4 (default), .webm, .gif; run-%04d.png for numbered pictures; .html for "
-        "an interactive page.",
+        help="Movie: .mp4 (default), .webm, .gif; run-%04d.png for pictures; or a page: .html.",
     ),
 ]
 MovieSeconds = Annotated[
@@ -361,9 +360,9 @@ class Verb(_PlainHelp, TyperCommand):
         for param in self.params:
             text = getattr(param, "help", None) or ""
             if _ALL_PANELS in text:
-                from meanfield.plotting.pages import panels
+                from meanfield.plotting.catalogue import catalogue
 
-                text = text.replace(_ALL_PANELS, ", ".join(panels))
+                text = text.replace(_ALL_PANELS, ", ".join(catalogue))
             param.help = text.replace(_ALL_SOLVERS, names)  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 

@@ -157,9 +157,9 @@ def plot(
                 raise InvalidInputError("--time is for --panel; the overview shows four times")
             overview(runs[0], target, directions=shown, force=force)
         else:
-            from meanfield.plotting.pages import page
+            from meanfield.plotting.catalogue import panels
 
-            page(
+            panels(
                 runs[0] if len(runs) == 1 else runs, names, target, directions=shown, time=time,
                 limit=open_run(limit) if limit else None, force=force,
             )  # fmt: skip
@@ -186,16 +186,16 @@ def animate(
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
-    """Make a movie of a run or of several side by side, or an interactive page of them.
+    """Make a movie of a run, or of several side by side; or an interactive page.
 
-    It shows the moving neurons, and beside or below them what the network learns. The page
-    is one file that any browser opens, without network.
+    It shows the moving neurons, and beside or below them what the network learns. A page
+    is one file that any browser opens, without network; it has a clock of its own.
 
     For example:
     $ meanfield animate run.h5
     $ meanfield animate run.h5 --out run.gif --seconds 3 --clock log
-    $ meanfield animate narrow.h5 wide.h5 --out both.mp4
-    $ meanfield animate narrow.h5 wide.h5 --out both.html
+    $ meanfield animate narrow.h5 wide.h5 limit.h5 --out together.mp4
+    $ meanfield animate run.h5 --out run.html
     """
     from meanfield.checks import as_number
 
@@ -208,22 +208,25 @@ def animate(
         from meanfield.plotting.numbered import check_numbered
 
         check_numbered(target, force)
-    runs = [open_run(path) for path in paths]
+    trajectories = [open_run(path) for path in paths]
     pair = tuple(directions.split(",")) if directions and "," in directions else directions
     if target.suffix.lower() == ".html":
         from meanfield.page.document import write_page
 
+        if layout is not None or clock != "pace" or arrows:
+            raise InvalidInputError("a page has its own layout and clock; drop these options")
         with running(None):
             write_page(
-                runs, target, seconds=seconds, directions=pair, megabytes=megabytes, force=force
-            )
+                trajectories, target, seconds=seconds, megabytes=megabytes, directions=pair,
+                force=force,
+            )  # fmt: skip
         announce(target, quiet)
         return
     from meanfield.plotting.movie import animate as draw
 
     with running(None):
         movie = draw(
-            runs if len(runs) > 1 else runs[0],
+            trajectories if len(trajectories) > 1 else trajectories[0],
             target,
             layout=layout,
             clock=clock,

@@ -103,7 +103,7 @@ def arc_length(run: Run, survey: Survey) -> Float64Array:
     else:
         measures = _measures(run, survey)
         ways = np.array([_distance(a, b) for a, b in zip(measures, measures[1:], strict=False)])
-    return np.concatenate([[0.0], np.cumsum(ways)])
+    return np.asarray(np.r_[0.0, np.cumsum(ways)])
 
 
 def _is_flow(run: Run, survey: Survey) -> bool:

@@ -50,10 +50,10 @@ class Cloud:
 
     Up to 5000 particles are drawn as points, whose area goes with their mass; more as
     a density, whose hue is the mean colour and whose depth goes with a power of the mass:
-    0.4, or less where up to 30,000 particles would not be seen one by one. With one direction
-    only, the density is drawn as a curve. The density of a grid is drawn cell by cell, with
-    lines of equal density, where the directions are parameters, and as that of many
-    particles where not.
+    0.4, or less where up to 30,000 particles would not be seen one by one. With one
+    direction only, the density is drawn as a curve. The density of a grid is drawn cell by
+    cell, with lines of equal density, where the directions are parameters, and as that of
+    many particles where not.
 
     Parameters
     ----------

@@ -113,6 +113,8 @@ def animate(
     PosixPath('both.mp4')
     """
     if path is not None and Path(path).suffix.lower() == ".html":
+        if layout is not None or clock != "pace" or arrows:
+            raise InvalidInputError("a page has its own layout and clock; leave these settings out")
         runs = list(run.values()) if isinstance(run, Mapping) else run
         return write_page(runs, path, seconds=seconds, directions=directions, force=force)
     as_count("fps", fps)
