@@ -222,7 +222,7 @@ def resume(
 
 def _checked(run: _Run, index: int, recorded: float) -> _Run:
     """The run, if its state after frame `index` has the risk that was recorded there."""
-    if index < 0:
+    if index < 0 or np.isnan(recorded):  # damaged, and said to be
         return run
     state, measure = run.solver.advance(run.problem, run.state, float(run.times[index]))
     risk = run.problem.risk(measure)

@@ -213,7 +213,7 @@ def test_panels_that_cannot_be_drawn_are_answered_by_one_sentence(small_run, cap
         (["--panel", "risk", "--time", "1"], "risk takes no time; it is for the panels"),
         (["--panel", "function", "--time", "9"], "time must be from 0 to 2, got 9"),
         (["--time", "1"], "--time is for --panel"),
-        (["--panel", "marginals", "--directions", "b_0"], "did you mean 'b'"),
+        (["--panel", "marginals", "--directions", "w_O"], "did you mean 'w_0'"),
         (["run.h5", "--panel", "energy"], "in the panel risk only"),
         (["run.h5", "--directions", "b"], "risk takes no directions"),
     ]:

@@ -131,10 +131,10 @@ class Cloud:
         for channel in range(3):
             tinted = self.view.density(points, masses * colours[:, channel], fineness)
             image[..., channel] = tinted / np.maximum(density, floor)
-        power = 0.4
+        share = np.clip(density / self.view.ceiling, 0.0, 1.0)
+        image[..., 3] = share**0.4
         if fineness > 1:
-            power = _opacity_power(1.0 / len(measure), self.view.ceiling)
-        image[..., 3] = np.clip(density / self.view.ceiling, 0.0, 1.0) ** power
+            image[..., 3] = _opacity_of_grains(share, 1.0 / len(measure) / self.view.ceiling)
         self._show_image(image, self.view.limits)
 
     def _draw_field(self, field: Field) -> None:
@@ -215,13 +215,15 @@ class Cloud:
         self._trails.set_color(shades)
 
 
-def _opacity_power(mass: float, ceiling: float) -> float:
-    """Power of density with which a single particle is still seen; at most 0.4.
+def _opacity_of_grains(share: Float64Array, mass: float) -> Float64Array:
+    """Opacity for shares of the ceiling, if single particles have that mass.
 
-    Its opacity is about a third, but no power is so low that all looks the same.
+    The power of the share is 0.4 or so low that a particle alone is a round grain of a third
+    of full depth; but no power is so low that all looks the same.
     """
-    alone = mass / _GRAIN_CELLS / ceiling
-    return float(np.clip(np.log(0.3) / np.log(alone), 0.18, 0.4)) if alone < 0.5 else 0.4
+    alone = mass / _GRAIN_CELLS
+    power = np.clip(np.log(0.3) / np.log(alone), 0.18, 0.4) if alone < 0.5 else 0.4
+    return np.asarray(share**power * np.minimum(2.0 * share / alone, 1.0))
 
 
 def point_style(count: float) -> tuple[float, float]:

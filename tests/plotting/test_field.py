@@ -90,7 +90,7 @@ def test_two_named_parameters_of_three():
     grid = on_a_grid(CUBE, (16, 17, 18)).measures[0]
     axes = plot.measure(grid, ("b", "a_0"), neuron=CUBE)
     assert axes.images[0].get_array().shape == (16, 18, 4)
-    assert axes.images[0].get_extent() == [-4.0, 4.0, -4.0, 4.0]
+    assert list(axes.images[0].get_extent()) == [-4.0, 4.0, -4.0, 4.0]
 
 
 def test_a_movie_of_a_grid(tmp_path):
