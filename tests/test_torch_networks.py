@@ -142,7 +142,6 @@ def test_activations_are_recognised(module, name, parameters):
             r"has 3 Linear layers: Linear\(2, 3\), ReLU, Linear\(3, 3\), ReLU, Linear\(3, 1\)",
         ),
         (plain(activation=nn.PReLU()), r"further parameters: 1\.weight"),
-        (plain(activation=nn.PReLU()), r"further parameters: 1\.weight"),
         (plain(activation=nn.Dropout(0.5)), r"Dropout\(p=0\.5\) makes the network random"),
         (plain(activation=nn.Softplus(beta=2)), r"Softplus\(beta=2, threshold=20\)"),
         (plain(activation=nn.GELU(approximate="tanh")), "which is exact"),
