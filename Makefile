@@ -4,7 +4,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN = .venv/bin
 STAMP = .venv/.installed
 
-.PHONY: help install demo test fuzz kill-test lint types examples bench bench-quick wheel clean
+.PHONY: help install demo test fuzz kill-test lint types examples docs pictures bench bench-quick \
+	wheel clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +47,14 @@ types: install  ## static types
 examples: install  ## run the examples of README.md
 	$(BIN)/python -m pytest -q tests/test_readme.py
 
+docs: install  ## build the documentation with its gallery into build/site
+	MPLBACKEND=Agg $(BIN)/python -m sphinx -q -W --keep-going -b html docs build/site
+	@! grep -rlE '(src|href)="(https?:)?//[^"]+\.(js|css|woff2?|png|svg)"' --include='*.html' build/site
+	@echo "built build/site/index.html"
+
+pictures: docs  ## renew the pictures of README.md from the gallery
+	$(BIN)/python docs/pictures/renew.py
+
 bench: install .venv-bench/.installed  ## time meanfield against PyTorch, JAX and NumPy
 	BENCH_PYTHON_JAX=.venv-bench/bin/python $(BIN)/python -m benchmarks
 
@@ -61,4 +70,4 @@ wheel: install  ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .venv-bench build dist demo *.egg-info
+	rm -rf .venv .venv-bench build dist demo docs/examples docs/reference *.egg-info

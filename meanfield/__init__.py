@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         distributions,
         losses,
         observers,
-        plotting,
+        plot,
         reductions,
     )
     from meanfield.activation import Activation
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from meanfield.mean_field import MeanField
     from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
     from meanfield.neurons import Neuron
-    from meanfield.plotting import animate, plot
+    from meanfield.plotting.movie import animate
     from meanfield.population import PopulationProblem
     from meanfield.problem import Problem
     from meanfield.quadrature import quadrature
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from meanfield.relaxation import DecayRate, decay_rate
     from meanfield.simulate import resume, simulate
     from meanfield.study import Study
+    from meanfield.tangent_kernel import tangent_kernel
     from meanfield.torch_networks import (
         load_into_torch,
         measure_from_torch,
@@ -104,7 +105,7 @@ _HOMES = {
     "TorchRecorder": "meanfield.torch_training",
     "Trajectory": "meanfield.trajectory",
     "TrajectoryComparison": "meanfield.comparison",
-    "animate": "meanfield.plotting",
+    "animate": "meanfield.plotting.movie",
     "compare": "meanfield.compare",
     "compress": "meanfield.compression",
     "compare_trajectories": "meanfield.comparison",
@@ -118,10 +119,10 @@ _HOMES = {
     "measure_from_torch": "meanfield.torch_networks",
     "neuron_from_torch": "meanfield.torch_networks",
     "open": "meanfield.trajectory",
-    "plot": "meanfield.plotting",
     "quadrature": "meanfield.quadrature",
     "resume": "meanfield.simulate",
     "simulate": "meanfield.simulate",
+    "tangent_kernel": "meanfield.tangent_kernel",
 }
 _MODULES = (
     "activations",
@@ -130,7 +131,7 @@ _MODULES = (
     "distributions",
     "losses",
     "observers",
-    "plotting",
+    "plot",
     "reductions",
 )
 
@@ -187,11 +188,11 @@ __all__ = [
     "observers",
     "open",
     "plot",
-    "plotting",
     "quadrature",
     "reductions",
     "resume",
     "simulate",
+    "tangent_kernel",
 ]
 
 

@@ -62,13 +62,14 @@ class Activation:
 
     def __call__(self, z: Any) -> Float64Array:
         """Values σ(z), elementwise, of the shape of `z`."""
-        return self._evaluate(z)[0]
+        return self.with_derivative(z)[0]
 
     def derivative(self, z: Any) -> Float64Array:
         """Derivatives σ'(z), elementwise, of the shape of `z`."""
-        return self._evaluate(z)[1]
+        return self.with_derivative(z)[1]
 
-    def _evaluate(self, z: Any) -> tuple[Float64Array, Float64Array]:
+    def with_derivative(self, z: Any) -> tuple[Float64Array, Float64Array]:
+        """Values σ(z) and derivatives σ'(z), elementwise, of the shape of `z`."""
         from meanfield.kernels.activations import fill_pairs
 
         points = np.array(z, dtype=np.float64)

@@ -13,6 +13,7 @@ from meanfield.guards import require_finite
 from meanfield.measures import Measure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
+from meanfield.solver import steps_of
 from meanfield.storage import Store
 from meanfield.supports import Support
 
@@ -31,8 +32,11 @@ def commit_frame(
     time: float,
     measure: Measure,
     solver: Any = None,
+    state: Any = None,
 ) -> None:
     """Measure risk and energy, ask the observers, and write one frame.
+
+    The state of the solver tells the observers of its steps.
 
     Raises
     ------
@@ -48,7 +52,8 @@ def commit_frame(
         raise DivergenceError(f"at t = {time:.6g}, {error}", time) from None
     noise = problem.temperature * measure.entropy() if problem.temperature > 0.0 else 0.0
     energy = risk + penalty + noise if np.isfinite(noise) else np.nan
-    frame = Frame(index, time, measure, risk, energy, problem)
+    step, steps = steps_of(solver, state)
+    frame = Frame(index, time, measure, risk, energy, problem, step, steps)
     scalars = {"risk": risk, "energy": energy}
     for observer in observers:
         value, name = observer(frame), getattr(observer, "name", None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +120,9 @@ class TrajectoryComparison:
         )
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        from meanfield.notebook import preformatted
+
+        return preformatted(str(self))
 
 
 def compare_trajectories(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +19,12 @@ from meanfield.engines.threads import thread_count
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.executors import Report, check_scheduler, on_dask, on_processes, share_cores
 from meanfield.limit import Limit
+from meanfield.plan_text import package_versions
 from meanfield.predictions import predict
-from meanfield.progress import StudyProgress
 from meanfield.remarks import remarks
 from meanfield.study import Study
-from meanfield.study_folder import StudyFolder, package_versions, run_task
+from meanfield.study_folder import StudyFolder, run_task
+from meanfield.study_progress import Predicting, StudyProgress
 from meanfield.tasks import Failure, Outcome, Plan, Task, gather, perform
 from meanfield.typing import Float64Array
 
@@ -35,9 +35,23 @@ _WORTHWHILE = 5.0
 
 
 def carry_out(
-    plan: Plan, *, workers: Any = 1, folder: str | Path | None = None, progress: bool = False
+    plan: Plan,
+    *,
+    workers: Any = 1,
+    folder: str | Path | None = None,
+    progress: bool = False,
+    keep: Callable[[Study], object] | None = None,
 ) -> Study:
     """Do what is left of a study and put it together; arguments as in `compare`.
+
+    Parameters
+    ----------
+    plan : Plan
+    workers, folder, progress
+        As in `compare`.
+    keep : callable, optional
+        What is done with the measured study before constants are predicted, which may take
+        long: a study without predictions, and a note that says so.
 
     Raises
     ------
@@ -57,7 +71,7 @@ def carry_out(
         limit = plan.limit(plan.run_reference(progress=progress))
         with _progress(plan.tasks, progress) as shown:
             outcomes = list(_performed(plan, limit, plan.tasks, shown))
-        return _study(plan, limit, outcomes, {}, progress)
+        return _predicted(_measured(plan, limit, outcomes, {}), plan, limit, keep, progress)
     with _folder(folder) as place:
         place.begin(plan)
         limit = plan.limit(place.make_reference(plan, alone=True, progress=progress))
@@ -65,7 +79,8 @@ def carry_out(
         found = [(task, place.read(task)) for task in plan.tasks]
         place.remove_unfinished()
     lost = {task: problems.get(task.number, "its file is gone") for task, one in found if not one}
-    return _study(plan, limit, [one for _, one in found if one is not None], lost, progress)
+    study = _measured(plan, limit, [one for _, one in found if one is not None], lost)
+    return _predicted(study, plan, limit, keep, progress)
 
 
 def _check_workers(workers: Any) -> None:
@@ -204,14 +219,10 @@ def _is_short(plan: Plan, limit: Limit, tasks: Sequence[Task], progress: StudyPr
     return seconds * sum(task.cost for task in tasks) / narrow.particles < _WORTHWHILE
 
 
-def _study(
-    plan: Plan,
-    limit: Limit,
-    outcomes: Sequence[Outcome],
-    lost: dict[Task, str],
-    progress: bool = False,
+def _measured(
+    plan: Plan, limit: Limit, outcomes: Sequence[Outcome], lost: dict[Task, str]
 ) -> Study:
-    """Put a study together; tell of what is missing."""
+    """Put a study together, without predictions; tell of what is missing."""
     missing = [
         Outcome(task, (), {}, (Failure(task.particles, task.method, task.replicas, reason),))
         for task, reason in lost.items()
@@ -222,22 +233,37 @@ def _study(
         without = f"; N = {', '.join(map(str, left_out))} is left out" if left_out else ""
         warnings.warn(failures_in_words(failures) + without, stacklevel=3)
     several = len(plan.methods) > 1
-    steps = np.array([method.step for method in plan.methods]) if several else None  # type: ignore[attr-defined]
-    if progress and sys.stderr.isatty():
-        print("networks: all done; constants are being predicted", file=sys.stderr, flush=True)
-    predictions, notes = predict(
-        plan.experiment, plan.methods[0], plan.times, plan.seed, last=limit.measures[-1]
-    )
     return Study(
         experiment=plan.experiment.name,
         particles=np.array(widths),
         times=plan.times,
         samples=samples,
         reference=_expected(limit),
-        settings=_settings(plan, limit, failures, notes),
-        steps=steps,
-        predictions=predictions,
+        settings=_settings(plan, limit, failures),
+        steps=np.array([method.step for method in plan.methods]) if several else None,  # type: ignore[attr-defined]
     )
+
+
+def _predicted(
+    study: Study,
+    plan: Plan,
+    limit: Limit,
+    keep: Callable[[Study], object] | None,
+    progress: bool,
+) -> Study:
+    """The study with predicted constants, and what is to be known of them."""
+    if keep is not None:
+        keep(_noted(study, ["constants are still to be predicted: the same command does it"]))
+    with Predicting(progress) as shown:
+        shown.announce()
+        predictions, notes = predict(
+            plan.experiment, plan.methods[0], plan.times, plan.seed, last=limit.measures[-1]
+        )
+    return replace(_noted(study, notes), predictions=predictions)
+
+
+def _noted(study: Study, notes: Sequence[str]) -> Study:
+    return replace(study, settings={**study.settings, "notes": [*notes, *study.notes]})
 
 
 def _expected(limit: Limit) -> dict[str, Float64Array]:
@@ -247,9 +273,7 @@ def _expected(limit: Limit) -> dict[str, Float64Array]:
     return {"risk": limit.risk, "test_accuracy": limit.test_accuracy}
 
 
-def _settings(
-    plan: Plan, limit: Limit, failures: Sequence[Failure], notes: Sequence[str]
-) -> dict[str, Any]:
+def _settings(plan: Plan, limit: Limit, failures: Sequence[Failure]) -> dict[str, Any]:
     """Description of the study in the types of JSON, so that a file gives back the same."""
     problem = plan.experiment.problem
     described = {key: part for key, part in problem.to_dict().items() if key != "data"}
@@ -268,9 +292,9 @@ def _settings(
         **remarks(
             plan.experiment,
             plan.methods[0],
-            reference.solver,
+            reference,
             plan.widths,
-            [*limit.notes, *notes],
+            limit.notes,
         ),
         "versions": package_versions(),
     }

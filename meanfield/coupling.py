@@ -8,6 +8,7 @@ import numpy as np
 
 from meanfield.distances import coupling
 from meanfield.errors import InvalidInputError
+from meanfield.lifted_field import LiftedMeanField
 from meanfield.mean_field import MeanField
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.solver import Solver
@@ -18,7 +19,7 @@ __all__ = ["coupling_distance", "limit_path"]
 
 
 def limit_path(
-    field: MeanField, solver: Solver[Any], start: Measure, seed: int, times: Any
+    field: MeanField | LiftedMeanField, solver: Solver[Any], start: Measure, seed: int, times: Any
 ) -> tuple[ParticleMeasure, ...]:
     """Neurons X̄ that start as those of a network and move in the mean field instead.
 
@@ -28,7 +29,7 @@ def limit_path(
 
     Parameters
     ----------
-    field : MeanField
+    field : MeanField or LiftedMeanField
         The limit, from time 0 on.
     solver : Solver
         Of the network: particle-flow, sgd, online-sgd or langevin.
@@ -81,11 +82,10 @@ def limit_path(
             f"a coupling starts at t = 0, but the mean field at t = {field.times[0]:g}; record "
             "the run from its beginning"
         )
-    path: tuple[ParticleMeasure, ...] = solver.carry(field, start.to_particles(), seed, chosen)
-    return path
+    return field.carry(solver, start, seed, chosen)
 
 
-def coupling_distance(field: MeanField, run: Trajectory) -> Float64Array:
+def coupling_distance(field: MeanField | LiftedMeanField, run: Trajectory) -> Float64Array:
     """Distances D(t) of a network from its limit, neuron by neuron: (Σ_i m_i |X_i − X̄_i|²)^½.
 
     Both start from the same neurons and see the same noise; D has no sampling error, is at
@@ -93,7 +93,7 @@ def coupling_distance(field: MeanField, run: Trajectory) -> Float64Array:
 
     Parameters
     ----------
-    field : MeanField
+    field : MeanField or LiftedMeanField
         The limit, of the problem of the network.
     run : Trajectory
         Of the network, with a first frame at time 0.

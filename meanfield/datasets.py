@@ -78,6 +78,17 @@ class Dataset:
         d, t = self.inputs.shape[1], self.targets.shape[1]
         return f"Dataset({len(self)} points, {d} input{'s' * (d > 1)}, {t} target{'s' * (t > 1)})"
 
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import card
+        from meanfield.thumbnails import data_picture
+
+        rows = [
+            ("points", f"{len(self)}, {'of equal weight' if self.is_uniform else 'weighted'}"),
+            ("inputs", f"{self.inputs.shape[1]}, from {_ends(self.inputs)}"),
+            ("targets", f"{self.targets.shape[1]}, from {_ends(self.targets)}"),
+        ]
+        return card("Dataset", rows, data_picture(self.inputs, self.targets))
+
     @property
     def is_uniform(self) -> bool:
         """Whether all points have the same weight."""
@@ -128,6 +139,10 @@ class Dataset:
         else:
             raise FileError(f"{source.name}: data files end in .npz or .csv")
         return cls(*arrays)
+
+
+def _ends(values: Float64Array) -> str:
+    return f"{values.min():.4g} to {values.max():.4g}"
 
 
 def _read_npz(path: Path, inputs: str | list[str], targets: str | list[str]) -> tuple[Array, Array]:

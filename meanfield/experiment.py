@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from meanfield.datasets import Dataset
-from meanfield.errors import unknown_name
+from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.measures import InitialLaw, Measure, Sampling
 from meanfield.observers import Accuracy, Observer, TestRisk
 from meanfield.problem import Problem
 from meanfield.recording import Recording
+from meanfield.reductions import Reduction
 from meanfield.registry import EntryPointRegistry
 from meanfield.simulate import simulate
 from meanfield.solver import Solver, default_solver, solvers
@@ -50,6 +53,9 @@ class Experiment:
         Held-out data: their risk (and accuracy, for labels) is recorded in each frame.
     sampling : {"iid", "sobol"}
         How a single run draws its neurons.
+    reduction : Reduction, optional
+        By symmetry, on the law of the data itself: its flow is the limit of networks of
+        infinite width that learn from fresh draws.
     """
 
     name: str
@@ -61,6 +67,7 @@ class Experiment:
     test: Dataset | None = None
     sampling: Sampling = "iid"
     summary: str = field(default="", repr=False)
+    reduction: Reduction | None = field(default=None, repr=False)
 
     def solver(self, name: str | None = None) -> Solver[Any]:
         """Solver of that name, or the default one.
@@ -123,6 +130,27 @@ class Experiment:
             return placed
         count = self.particles if particles is None else particles
         return self.initial.sample(count, seed, sampling or self.sampling)
+
+    @property
+    def reduced(self) -> Experiment:
+        """The experiment with reduced neurons, and as many equidistant frames between its own.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no reduction.
+        """
+        if self.reduction is None:
+            raise InvalidInputError(f"{self.name} has no reduction by symmetry")
+        return replace(
+            self,
+            problem=self.reduction.problem,
+            initial=self.reduction.law(self.initial),  # type: ignore[arg-type]
+            save_at=np.union1d(self.save_at, np.linspace(0.0, self.t_end, len(self.save_at))),
+            solvers={},
+            test=None,
+            reduction=None,
+        )
 
     def observers(self) -> tuple[Observer, ...]:
         """Observers of the held-out data, if there are any."""

@@ -22,6 +22,9 @@ from meanfield.typing import Float64Array
 
 __all__ = ["Fluctuations", "check_linearisable", "fluctuations"]
 
+# Lines, less one, of the table that notebooks show.
+_MOST_LINES = 8
+
 
 @dataclass(frozen=True, eq=False)
 class Fluctuations:
@@ -67,6 +70,19 @@ class Fluctuations:
     risk_bias: Float64Array
     at_data: OutputFluctuations = field(repr=False)
     at_inputs: OutputFluctuations | None = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import columns
+
+        names = {
+            "t": self.times, "function C": self.function_constant,
+            "coupling K": self.coupling_constant, "step D": self.step_constant,
+            "step, coupling D_c": self.step_coupling_constant, "risk b": self.risk_bias,
+        }  # fmt: skip
+        last = len(self.times) - 1
+        chosen = sorted({round(k * last / _MOST_LINES) for k in range(_MOST_LINES + 1)})
+        lines = [[f"{values[row]:.4g}" for values in names.values()] for row in chosen]
+        return columns("Fluctuations", list(names), lines)
 
     def function_error(self, width: int, step: float = 0.0, batch_size: int = 1) -> Float64Array:
         """Predicted root mean square √(C/N + D ε/B) of the error of the outputs, (T,).

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from meanfield.checksums import SUMS, array_sum, number_sums, run_sum, stored_sums
 from meanfield.errors import FileError
 from meanfield.inspection import inspected, integer, parsed, rows, text, variable, whole
 from meanfield.layout import FORMAT, FORMAT_VERSION, PROBLEM_ARRAYS, Header
@@ -17,7 +19,7 @@ from meanfield.recording import read_recorded_support
 from meanfield.solver import solver_from_dict
 from meanfield.stored_observers import read_observers
 from meanfield.supports import frame_variables
-from meanfield.typing import Array, Float64Array
+from meanfield.typing import Array, BoolArray, Float64Array
 
 if TYPE_CHECKING:
     from meanfield.storage import MemoryStore
@@ -130,6 +132,7 @@ class FileSource:
             _check_format(file, path)
             self.committed = _committed(file)
             self.status, self.reason = text(file, "status"), text(file, "reason")
+            _check_end(file, self.status, self.committed)
             self.engine = text(file, "engine") if "engine" in file.attrs else "tiled"
             self.created = text(file, "created")
             self.versions = {name: str(number) for name, number in parsed(file, "versions").items()}
@@ -155,7 +158,7 @@ class FileSource:
                     }
             problem = problem_from_dict(described)
             _check_shapes(file, problem)
-            return Header(
+            found = Header(
                 problem=problem,
                 solver=solver_from_dict(parsed(file, "solver")),
                 seed=integer(file, "seed"),
@@ -165,6 +168,8 @@ class FileSource:
                     name for name in _scalar_names(file) if name not in ("risk", "energy")
                 ),
             )
+            _check_run(file)
+            return found
 
     @property
     def last_versions(self) -> dict[str, str]:
@@ -178,6 +183,16 @@ class FileSource:
             described = read_observers(file)
             return {name: observer_from_dict(about) for name, about in described.items()}
 
+    @property
+    def step(self) -> float | None:
+        """Step of the method in mean-field time, as its newest state or its settings say it."""
+        assert self.path is not None
+        with inspected(self.path, _WHAT) as file:
+            slots = [slot for slot in file.get("state", {}).values() if "next_step" in slot]
+            newest = max(slots, key=lambda slot: int(slot.attrs["sequence"]), default=None)
+            told = parsed(file, "solver").get("step") if newest is None else newest["next_step"][()]
+            return float(told) if told is not None and 0.0 < float(told) < np.inf else None
+
     def descriptions(self) -> dict[str, dict[str, Any]]:
         """Descriptions of these observers, by name."""
         assert self.path is not None
@@ -185,19 +200,69 @@ class FileSource:
             return read_observers(file)
 
     def values(self, index: int) -> dict[str, Array]:
-        """Arrays of one frame; only their bytes are read."""
+        """Arrays of one frame; only their bytes are read.
+
+        Raises
+        ------
+        FileError
+            If the checksum of the frame is that of other bytes.
+        """
         assert self.path is not None
         with inspected(self.path, _WHAT) as file:
-            return {name: rows(variable(file, name), index) for name in frame_variables(file)}
+            found = {name: rows(variable(file, name), index) for name in frame_variables(file)}
+            expected = int(stored_sums(file, "measure", index + 1)[index])
+            if expected and expected != sum(map(array_sum, found.values())) % 2**64:
+                raise FileError(
+                    f"frame {index} of {self.path} is damaged: its checksum is not that of what "
+                    "was written"
+                )
+            return found
 
     def scalars(self) -> dict[str, Float64Array]:
-        """Variables with one number a frame, of the committed frames."""
+        """Variables with one number a frame, of the committed frames.
+
+        Warns
+        -----
+        UserWarning
+            If the checksums of some frames are those of other numbers; theirs are NaN then.
+        """
+        found, _, damaged = self._numbers()
+        if not damaged.any():
+            return found
+        warnings.warn(
+            f"risk, energy or other numbers of the frames {np.flatnonzero(damaged).tolist()} "
+            f"of {self.path} are damaged: they are read as nan",
+            stacklevel=3,
+        )
+        return {name: np.where(damaged, np.nan, values) for name, values in found.items()}
+
+    def damaged_numbers(self) -> BoolArray:
+        """Which frames have other numbers than their checksums say."""
+        return self._numbers()[2]
+
+    @property
+    def summed(self) -> int:
+        """How many of the committed frames have checksums."""
+        return int(np.count_nonzero(self._numbers()[1]))
+
+    def _numbers(self) -> tuple[dict[str, Float64Array], Array, BoolArray]:
+        """Numbers of the committed frames, their checksums, and which of these are wrong."""
         assert self.path is not None
         with inspected(self.path, _WHAT) as file:
-            return {
-                name: rows(variable(file, name, 1), slice(self.committed))
-                for name in _scalar_names(file)
-            }
+            first = slice(self.committed)
+            found = {name: rows(variable(file, name, 1), first) for name in _scalar_names(file)}
+            time = rows(variable(file, "time", 1), first)
+            expected = stored_sums(file, "numbers", self.committed)
+        sums = number_sums([time, *found.values()])
+        return found, expected, (expected != 0) & (expected != sums)
+
+
+def _check_run(file: Any) -> None:
+    """Raise unless what a file says of its run is what was written."""
+    if SUMS not in file or "run" not in file[SUMS].attrs:
+        return
+    if integer(file[SUMS], "run") != run_sum(file, _scalar_names(file)):
+        raise ValueError("what it says of its run is damaged: the checksum is another")
 
 
 def _check_format(file: Any, path: Path) -> None:
@@ -223,7 +288,15 @@ def _committed(file: Any) -> int:
             raise ValueError("its times do not increase from a time >= 0")
     if len(made) != len(planned):
         raise ValueError(f"it has {len(made)} times of {len(planned)} planned ones")
+    if np.isfinite(made[committed:]).any():
+        raise ValueError(f"the time of frame {committed} is damaged: later frames have one")
     return committed
+
+
+def _check_end(file: Any, status: str, committed: int) -> None:
+    """Raise if a complete run has frames, known by their checksums, that have lost their time."""
+    if status == "complete" and stored_sums(file, "numbers", None)[committed:].any():
+        raise ValueError(f"the time of frame {committed} is damaged")
 
 
 def _check_shapes(file: Any, problem: AnyProblem) -> None:
@@ -241,9 +314,10 @@ def _check_shapes(file: Any, problem: AnyProblem) -> None:
 def _scalar_names(file: Any) -> list[str]:
     """Names of the per-frame variables in the order of their creation: risk, energy first."""
     found = [name for name in file if _is_scalar(name, file[name])]
-    return [name for name in ("risk", "energy") if name in found] + [
-        name for name in found if name not in ("risk", "energy")
-    ]
+    for name in ("risk", "energy"):
+        if name not in found:
+            raise ValueError(f"the variable {name} is missing")
+    return ["risk", "energy", *(name for name in found if name not in ("risk", "energy"))]
 
 
 def _is_scalar(name: str, dataset: Any) -> bool:

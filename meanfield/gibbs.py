@@ -66,6 +66,19 @@ class Gibbs:
             f"residual={self.residual:.1e}, iterations={self.iterations}, {self.measure})"
         )
 
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import card, html_of
+
+        rows = [
+            ("measure", repr(self.measure)),
+            ("energy", f"{self.energy:.10g}"),
+            ("gap to the minimum", f"at most {self.gap:.1e}"),
+            ("residual", f"{self.residual:.1e}"),
+            ("Newton steps", f"{self.iterations}"),
+            ("effective nodes", f"{self.effective_nodes:.4g}"),
+        ]
+        return card("Gibbs", rows, html_of(self.measure))
+
 
 @single_threaded_blas()
 def gibbs(

@@ -12,7 +12,13 @@ import numpy as np
 from meanfield.checks import as_count, as_finite_array, as_vector
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
-from meanfield.measures import Measure, ParticleMeasure, Sampling, check_draw, equal_masses
+from meanfield.measures import (
+    Measure,
+    ParticleMeasure,
+    Sampling,
+    check_draw,
+    equal_masses,
+)
 from meanfield.reconstruction import (
     cloud_in_cell,
     gauss_points,
@@ -209,10 +215,25 @@ class GridMeasure:
         return hash(tuple((getattr(self, entry.name) + 0).tobytes() for entry in fields(self)))
 
     def __repr__(self) -> str:
-        sides = " x ".join(
-            f"[{low:.4g}, {high:.4g}]" for low, high in zip(self.lower, self.upper, strict=True)
+        return f"GridMeasure({_times(self.shape)} cells on {self._sides()})"
+
+    def _sides(self) -> str:
+        pairs = zip(self.lower, self.upper, strict=True)
+        return " x ".join(f"[{low:.4g}, {high:.4g}]" for low, high in pairs)
+
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import card, moments
+        from meanfield.thumbnails import density_picture
+
+        rows = [
+            ("cells", _times(self.shape)),
+            ("box", self._sides()),
+            *moments(self.positions, self.weights),
+        ]
+        labels = ("first parameter", "second parameter")
+        return card(
+            "GridMeasure", rows, density_picture(self.density, self.lower, self.upper, labels)
         )
-        return f"GridMeasure({_times(self.shape)} cells on {sides})"
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: copies and pickles carry no buffers."""

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from meanfield.checksums import make_sums
 from meanfield.engines.ensemble import BLOCK
 from meanfield.problems import AnyProblem
 from meanfield.provenance import append_session, versions
@@ -37,7 +38,7 @@ __all__ = [
 FORMAT = "meanfield-trajectory"
 FORMAT_VERSION = 2
 # Version that brought an attribute; without it, a file has the first.
-_SINCE = {"run_particles": 2}
+_SINCE = {"run_particles": 2, "run_dtype": 2}
 #: Arrays that a problem is made of, by the part it belongs to, with their dimensions.
 PROBLEM_ARRAYS: dict[str, dict[str, tuple[str, ...]]] = {
     "data": {"inputs": ("point", "input"), "targets": ("point", "target"), "weights": ("point",)},
@@ -137,6 +138,7 @@ def lay_out(file: Any, header: Header) -> None:
     for part, given in arrays.items():
         write_arrays(file.create_group(part), PROBLEM_ARRAYS[part], given)
     write_observers(file, header.recorded)
+    make_sums(file, header.scalars)
 
 
 def set_status(file: Any, status: str, reason: str = "") -> None:

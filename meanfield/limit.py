@@ -14,6 +14,7 @@ from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
 from meanfield.grids import GridMeasure
+from meanfield.lifted_field import LiftedMeanField
 from meanfield.mean_field import MeanField
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.parameter_distances import ParameterTarget
@@ -47,7 +48,7 @@ class Limit:
         The limit, cut for the sliced distance to networks of each width.
     last : ParameterTarget
         The last measure, for the other distances of parameters.
-    field : MeanField or None
+    field : MeanField, LiftedMeanField or None
         In which the neurons of a network are carried; None if the reference is a random one.
     test : Dataset or None
         Held-out data.
@@ -69,7 +70,7 @@ class Limit:
     risk: Float64Array
     targets: Mapping[int, tuple[SlicedTarget, ...]]
     last: ParameterTarget
-    field: MeanField | None
+    field: MeanField | LiftedMeanField | None
     test: Dataset | None
     test_outputs: Float64Array | None
     test_accuracy: Float64Array | None
@@ -90,7 +91,8 @@ def limit_from_run(
     Parameters
     ----------
     run : Trajectory
-        From `meanfield.reference.run_reference`, also read from its file.
+        From `meanfield.reference.run_reference`, also read from its file: of the experiment,
+        or of its reduction.
     experiment : Experiment
         Whose limit it is.
     times : (T,) array
@@ -105,14 +107,16 @@ def limit_from_run(
         If the run has no frame at one of the times.
     """
     problem, test = experiment.problem, experiment.test
-    field, notes = _mean_field(run)
+    field, notes = _mean_field(run, experiment)
     frames = [run.measures[index] for index in _numbers(run.times, times)]
-    outputs = np.array([problem.outputs(measure) for measure in frames])
+    predict: Any = field.predict if isinstance(field, LiftedMeanField) else problem.predict
+    outputs = np.array([predict(measure, problem.data.inputs) for measure in frames])
     test_outputs = accuracy = None
     if test is not None:
-        test_outputs = np.array([problem.predict(measure, test.inputs) for measure in frames])
+        test_outputs = np.array([predict(measure, test.inputs) for measure in frames])
         if problem.loss.classifies:
-            accuracy = np.array([problem.accuracy(measure, test) for measure in frames])
+            classes = [problem.loss.classify(values) for values in test_outputs]
+            accuracy = np.array([test.weights @ (found == test.targets[:, 0]) for found in classes])
     measures = _with_equal_masses(frames, experiment, field, run, times)
     targets = measures
     is_sample = _is_sample(run, measures[0])
@@ -160,14 +164,20 @@ def find_limit(
     return limit_from_run(run, experiment, times, widths=widths, projections=projections)
 
 
-def _mean_field(run: Trajectory) -> tuple[MeanField | None, tuple[str, ...]]:
+def _mean_field(
+    run: Trajectory, experiment: Experiment
+) -> tuple[MeanField | LiftedMeanField | None, tuple[str, ...]]:
     """The mean field of the reference, if neurons can be carried along it, and its warnings."""
     if _is_random(run):
         return None, ()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         field = MeanField(run)
-    return field, tuple(f"the reference: {warning.message}" for warning in caught)
+    notes = tuple(f"the reference: {warning.message}" for warning in caught)
+    reduction = experiment.reduction
+    if reduction is not None and run.problem == reduction.problem:
+        return LiftedMeanField(field, reduction, experiment.problem), notes
+    return field, notes
 
 
 def _is_random(run: Trajectory) -> bool:
@@ -208,13 +218,14 @@ def _remarks_on_halves(count: int, widths: Sequence[int]) -> tuple[str, ...]:
 def _with_equal_masses(
     frames: Sequence[Measure],
     experiment: Experiment,
-    field: MeanField | None,
+    field: MeanField | LiftedMeanField | None,
     run: Trajectory,
     times: Float64Array,
 ) -> tuple[Measure, ...]:
-    """Measures of the limit whose atoms can be drawn: not the few heavy nodes of a rule."""
+    """Measures of full neurons, whose atoms can be drawn: not the few heavy nodes of a rule."""
     first = frames[0]
-    if isinstance(first, GridMeasure) or first.to_particles().is_uniform or field is None:
+    is_even = isinstance(first, GridMeasure) or first.to_particles().is_uniform
+    if field is None or (is_even and not isinstance(field, LiftedMeanField)):
         return tuple(frames)
     start = experiment.initial.sample(_CARRIED, run.seed, "sobol")
     return tuple(

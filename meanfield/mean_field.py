@@ -13,7 +13,7 @@ from meanfield.grids import GridMeasure
 from meanfield.interpolation import cubic, cubic_error, difference_slopes, thinned_miss
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.problem import Problem
-from meanfield.solver import solvers
+from meanfield.solver import Solver, solvers
 from meanfield.stages import combine
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array, FloatArray
@@ -27,8 +27,9 @@ _REACH = 1e-3
 _ONE = np.ones(1)
 # What half the distance of frames takes from an error of order 4.
 _HALVED = 16.0
-# Error of the outputs between frames, in units of the scale plus their size, that is reported.
-_TOLERANCE = 1e-4
+# Error of the outputs between frames, in units of the scale plus their size, that is reported;
+# with kinks, where paths are not known better.
+_TOLERANCE, _KINKED = 1e-4, 1e-3
 
 
 class MeanField:
@@ -137,9 +138,20 @@ class MeanField:
             f"{self.times[-1]:g}, outputs to {self.interpolation_error:.1e} between them>"
         )
 
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import card
+
+        rows = [
+            ("problem", self.problem.setting),
+            ("frames", f"{len(self.times)}, t = {self.times[0]:g} to {self.times[-1]:g}"),
+            ("outputs between frames", f"known to {self.interpolation_error:.1e}"),
+        ]
+        return card("MeanField", rows)
+
     def _warn_of_distance(self) -> None:
         squares = np.square(self._values).sum(axis=2) @ self.problem.data.weights
-        allowed = _TOLERANCE * (self.problem.scale + float(np.sqrt(squares.max())))
+        tolerance = _KINKED if self.problem.neuron.activation.kinks else _TOLERANCE
+        allowed = tolerance * (self.problem.scale + float(np.sqrt(squares.max())))
         if self.interpolation_error <= allowed:
             return
         intervals = len(self.times) - 1
@@ -229,6 +241,18 @@ class MeanField:
         flow = solvers["particle-flow"](rtol=rtol, atol=atol)
         path = flow.carry(self, ParticleMeasure(where), 0, chosen)
         return np.stack([measure.positions for measure in path])
+
+    def carry(
+        self, solver: Solver[Any], measure: Measure, seed: int, times: Float64Array
+    ) -> tuple[ParticleMeasure, ...]:
+        """Neurons of a network in the mean field, with the noise that a solver gives them.
+
+        Unchecked; see `meanfield.coupling.limit_path`.
+        """
+        path: tuple[ParticleMeasure, ...] = solver.carry(  # type: ignore[attr-defined]
+            self, measure.to_particles(), seed, times
+        )
+        return path
 
     # -- what users hand over ----------------------------------------------------------------
 

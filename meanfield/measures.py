@@ -184,6 +184,19 @@ class ParticleMeasure:
         kind = "" if self.is_uniform else "weighted "
         return f"ParticleMeasure({len(self)} {kind}particles in {self.dim} dimensions)"
 
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import card, moments
+        from meanfield.thumbnails import coordinates, scatter
+
+        rows = [
+            ("particles", f"{len(self)}{'' if self.is_uniform else ', of different masses'}"),
+            ("parameters", f"{self.dim}, {self.positions.dtype.name}"),
+            *moments(self.positions, self.weights),
+        ]
+        masses = None if self.is_uniform else self.weights
+        picture = scatter(*coordinates(self.positions), weights=masses)
+        return card("ParticleMeasure", rows, picture)
+
     @property
     def dim(self) -> int:
         """Number p of parameters of a particle."""

@@ -13,6 +13,9 @@ from meanfield.errors import InvalidInputError, unknown_name
 
 __all__ = ["Neuron"]
 
+# Names of parameters that are listed one by one.
+_MOST_NAMES = 12
+
 
 @dataclass(frozen=True)
 class Neuron:
@@ -80,6 +83,33 @@ class Neuron:
         outer = tuple(f"a_{c}" for c in range(self.outer_columns))
         inner = tuple(f"w_{c}" for c in range(self.inputs))
         return outer + inner + (("b",) if self.bias else ())
+
+    @property
+    def formula(self) -> str:
+        """Φ(x; θ) as a formula.
+
+        Examples
+        --------
+        >>> Neuron(inputs=2, outer="fixed").formula
+        'tanh(w·x + b)'
+        """
+        product = "w·x" if self.inputs > 1 else "w x"
+        inside = f"{product} + b" if self.bias else product
+        outer = "a " if self.outer == "trained" else ""
+        return f"{outer}{self.activation.name}({inside})"
+
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import card
+
+        names = self.parameter_names
+        listed = names if len(names) <= _MOST_NAMES else (*names[:3], "…", *names[-3:])
+        rows = [
+            ("Φ(x; θ)", self.formula),
+            ("inputs", f"{self.inputs}"),
+            ("outputs", f"{self.outputs}"),
+            ("parameters", f"{self.dim}: {', '.join(listed)}"),
+        ]
+        return card("Neuron", rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary from which `from_dict` rebuilds the neuron."""

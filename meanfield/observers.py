@@ -39,6 +39,11 @@ class Frame:
     risk, energy : float
         R and F at this time.
     problem : Problem or PopulationProblem
+    step : float or None
+        Length of the method's last step, or of its next one, in mean-field time, where it
+        makes steps.
+    steps : int or None
+        Number of steps it has made.
     """
 
     index: int
@@ -47,6 +52,8 @@ class Frame:
     risk: float
     energy: float
     problem: AnyProblem
+    step: float | None = None
+    steps: int | None = None
 
 
 class Observer(Protocol):

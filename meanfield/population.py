@@ -109,6 +109,19 @@ class PopulationProblem:
         count = len(self.teacher)
         return f"population risk of a teacher of {count} neuron{'s' if count > 1 else ''}"
 
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import card
+
+        rows = [
+            ("learns", self.setting),
+            ("network", f"∫ Φ dμ, Φ = {self.neuron.formula}"),
+            ("inputs", f"N(0, I), {self.neuron.inputs} of them"),
+            ("teacher", repr(self.teacher)),
+            ("ridge", repr(self.ridge)),
+            ("temperature", f"{self.temperature:g}"),
+        ]
+        return card("PopulationProblem", rows)
+
     # -- a fixed sample, for whatever needs points ----------------------------------------
 
     @property

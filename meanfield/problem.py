@@ -110,6 +110,23 @@ class Problem:
         """What is learned from what, in a few words."""
         return f"{self.loss.name} loss on {len(self.data)} points"
 
+    def _repr_html_(self) -> str:
+        from meanfield.notebook import card
+        from meanfield.thumbnails import data_picture
+
+        rows = [
+            ("learns", self.setting),
+            ("network", f"{'' if self.scale == 1.0 else f'{self.scale:g} '}∫ Φ dμ, "
+             f"Φ = {self.neuron.formula}"),
+            ("data", repr(self.data)),
+            ("ridge", repr(self.ridge)),
+            ("temperature", f"{self.temperature:g}"),
+        ]  # fmt: skip
+        if self.volume is not None:
+            rows.append(("volume", repr(self.volume)))
+        picture = data_picture(self.data.inputs, self.data.targets)
+        return card(type(self).__name__, rows, picture)
+
     # -- what a network of this measure computes ---------------------------------------
 
     def predict(self, measure: Measure, inputs: Any) -> Float64Array:
@@ -128,14 +145,8 @@ class Problem:
             If dimensions do not fit or inputs are not finite.
         """
         self.check_measure(measure)
-        points = as_columns("inputs", inputs)
-        if points.shape[1] != self.neuron.inputs:
-            got = np.shape(inputs)
-            one = "; write [x] for one point x" if got == (self.neuron.inputs,) else ""
-            raise InvalidInputError(
-                f"inputs must have {self.neuron.inputs} columns, got an array of shape {got}{one}"
-            )
-        engine = choose_engine(self.neuron, self.expanded(points), measure.positions.dtype)
+        points = self.expanded(self.check_inputs(inputs))
+        engine = choose_engine(self.neuron, points, measure.positions.dtype)
         return self.scale * self.averaged(engine.outputs(measure.positions, measure.weights))
 
     def outputs(self, measure: Measure) -> Float64Array:
@@ -393,6 +404,23 @@ class Problem:
     @cached_property
     def _engines(self) -> dict[str, Engine]:
         return {}
+
+    def check_inputs(self, inputs: Any) -> Float64Array:
+        """Points of the input space as an array (m, d).
+
+        Raises
+        ------
+        InvalidInputError
+            If they have another number of columns or are not finite.
+        """
+        points = as_columns("inputs", inputs)
+        if points.shape[1] != self.neuron.inputs:
+            got = np.shape(inputs)
+            one = "; write [x] for one point x" if got == (self.neuron.inputs,) else ""
+            raise InvalidInputError(
+                f"inputs must have {self.neuron.inputs} columns, got an array of shape {got}{one}"
+            )
+        return points
 
     def check_measure(self, measure: Measure) -> None:
         """Raise unless a measure is one over this neuron's parameters.

@@ -1,50 +1,41 @@
-"""How far a run is: a bar on a terminal, a line a minute in a log."""
+"""How far a run is: a dashboard on a terminal, a figure in a notebook, lines in a log."""
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Mapping
+from dataclasses import replace
 from time import monotonic
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from meanfield.display import Output, Shown
+from meanfield.standing import History, Mark, Standing
+
 if TYPE_CHECKING:
+    from rich.text import Text
+
+    from meanfield.measures import Measure
     from meanfield.observers import Frame
+    from meanfield.run_pictures import MeasurePictures
 
-__all__ = ["Progress", "StudyProgress", "duration"]
-
-_LINE_INTERVAL = 60.0  # seconds between two lines of a log
-
-
-def duration(seconds: float) -> str:
-    """Return a time span in words.
-
-    Examples
-    --------
-    >>> duration(3.21), duration(75), duration(7260)
-    ('3.2 s', '1 min 15 s', '2 h 1 min')
-    """
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+__all__ = ["Progress"]
 
 
-class Progress:
-    """Observer that shows time, risk and the remaining time on standard error.
+class Progress(Shown):
+    """Observer that shows how far a run is, how fast it goes, and its risk and energy.
 
-    On a terminal it is a bar; elsewhere (a log of a cluster) it is one plain line a
-    minute, and none for shorter runs.
+    On a terminal it is a dashboard, and in a notebook a figure, for runs of more than half a
+    second; elsewhere (a log of a cluster) it is one plain line a minute, and none for shorter
+    runs. Lines and dashboard go to standard error.
 
     Parameters
     ----------
     times : (F,) array
         Times of the frames.
+    title : str
+        What the run is, where it is one part of more.
+    shown : bool
+        Whether anything is shown.
 
     Examples
     --------
@@ -52,188 +43,56 @@ class Progress:
     ...     pass  # simulate(..., observers=[progress])
     """
 
-    def __init__(self, times: Any) -> None:
-        self._end = float(np.asarray(times)[-1])
-        self._bar: Any = None
-        self._task: Any = None
-        self._started = self._printed = monotonic()
-        self._first: float | None = None
-
-    def __enter__(self) -> Self:
-        self._started = self._printed = monotonic()
-        if sys.stderr.isatty():
-            self._bar = _bar()
-            self._task = self._bar.add_task("", total=self._end, time=0.0, end=self._end, risk="")
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+    def __init__(self, times: Any, title: str = "", shown: bool = True) -> None:
+        super().__init__(shown)
+        self._title = title
+        self._history = History(float(np.asarray(times)[-1]))
+        self._pictures: MeasurePictures | None = None
+        self._measure: Measure | None = None
 
     def __call__(self, frame: Frame) -> None:
         """Show the frame."""
-        if self._first is None:
-            self._first = frame.time
-            if self._bar is not None:
-                # What an earlier run did says nothing about the speed of this one.
-                self._bar.reset(self._task, completed=frame.time)
-        if self._bar is not None:
-            self._bar.update(
-                self._task, completed=frame.time, time=frame.time, risk=f"risk {frame.risk:.4g}"
-            )
-        elif monotonic() - self._printed >= _LINE_INTERVAL:
-            self._printed = monotonic()
-            print(self._line(frame), file=sys.stderr, flush=True)
-
-    def _line(self, frame: Frame) -> str:
-        elapsed = monotonic() - self._started
-        line = f"t = {frame.time:.4g} of {self._end:g}, risk {frame.risk:.4g}"
-        covered = frame.time - (self._first or 0.0)
-        if covered > 0.0:
-            remaining = elapsed * (self._end - frame.time) / covered
-            line += f", {duration(elapsed)} passed, about {duration(remaining)} left"
-        return line
-
-
-def _bar() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as RichProgress
-
-    return RichProgress(
-        TextColumn("t = {task.fields[time]:.4g} of {task.fields[end]:g}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[risk]}"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-
-
-class StudyProgress:
-    """How far a study is: networks that finished, weighted by their cost, and what is left.
-
-    On a terminal it is a bar; elsewhere one plain line a minute, and none for shorter studies.
-
-    Parameters
-    ----------
-    costs : mapping of int to int
-        Cost of every task that is to be done, in neurons, by its number.
-    widths : mapping of int to int
-        Width of its networks.
-    shown : bool
-        Whether anything is shown.
-
-    Attributes
-    ----------
-    processes : int or None
-        How many tasks are done at the same time; None if only experience tells.
-
-    Examples
-    --------
-    >>> with StudyProgress({1: 64, 2: 32}, {1: 64, 2: 32}, shown=False) as progress:
-    ...     progress.processes = 1
-    ...     progress.finished(1, seconds=4.0)
-    ...     progress.seconds_left
-    2.0
-    """
-
-    def __init__(
-        self, costs: Mapping[int, int], widths: Mapping[int, int], shown: bool = True
-    ) -> None:
-        self.processes: int | None = 1
-        self._spent = 0.0
-        self._left, self._widths = dict(costs), widths
-        self._total = sum(costs.values())
-        self._speeds: dict[int, float] = {}  # seconds a neuron, by width
-        self._shown = shown
-        self._bar: Any = None
-        self._task: Any = None
-        self._started = self._printed = monotonic()
-
-    def __enter__(self) -> Self:
-        self._started = self._printed = monotonic()
-        if self._shown and sys.stderr.isatty():
-            self._bar = _study_bar()
-            self._task = self._bar.add_task("", total=self._total, left="")
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-
-    def measured(self, particles: int, neurons: int, seconds: float) -> None:
-        """Learn how long so many neurons, in networks of that width, took."""
-        self._speeds[particles] = seconds / neurons
-        self._show()
-
-    def finished(self, number: int, seconds: float) -> None:
-        """Count a task as done, and show what is left."""
-        cost = self._left.pop(number)
-        self._spent += seconds
-        if seconds > 0.0:
-            self._speeds[self._widths[number]] = seconds / cost
-        self._show()
-
-    def _show(self) -> None:
-        done = self._total - sum(self._left.values())
-        if self._bar is not None:
-            left = self.seconds_left
-            words = "" if left is None else f"about {duration(left)} left"
-            self._bar.update(self._task, completed=done, left=words)
-        elif self._shown and monotonic() - self._printed >= _LINE_INTERVAL:
-            self._printed = monotonic()
-            print(self._line(done), file=sys.stderr, flush=True)
+        self._history.add(
+            Mark(monotonic(), frame.time, frame.risk, frame.steps, frame.step, frame.energy)
+        )
+        if isinstance(self._display, Output):
+            self._keep(frame)
+        self._changed()
 
     @property
-    def seconds_left(self) -> float | None:
-        """Estimate, from the last task of the same or the nearest width; None at the start."""
-        if not self._speeds:
-            return None
-        work = 0.0
-        for number, cost in self._left.items():
-            width = self._widths[number]
-            nearest = min(self._speeds, key=lambda known: abs(math.log(known / width)))
-            work += cost * self._speeds[nearest]
-        at_once = self._spent / max(monotonic() - self._started, 1e-9)
-        processes = at_once if self.processes is None else self.processes
-        return work / max(1, min(processes, len(self._left)))
+    def standing(self) -> Standing:
+        """How far the run is now."""
+        found = self._history.standing(monotonic(), self._started)
+        return found if self.error is None else replace(found, left=None)
 
-    def _line(self, done: int) -> str:
-        line = (
-            f"networks: {100 * done // self._total} % done, "
-            f"{duration(monotonic() - self._started)} passed"
-        )
-        left = self.seconds_left
-        return line if left is None else f"{line}, about {duration(left)} left"
+    def picture(self, width: int, ascii_only: bool) -> Text:
+        """What a terminal of a width shows now."""
+        from meanfield.dashboard import run_picture
 
+        return run_picture(self.standing, width, ascii_only, self._title)
 
-def _study_bar() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as RichProgress
+    def _keep(self, frame: Frame) -> None:
+        """Keep a frame for the notebook's picture of its measure."""
+        from meanfield.run_pictures import MeasurePictures
 
-    return RichProgress(
-        TextColumn("networks"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[left]}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
+        self._pictures = self._pictures or MeasurePictures(frame.problem, frame.measure)
+        self._measure = frame.measure
+
+    def html(self) -> str:
+        """What a notebook shows now: the numbers, the risk so far, and the measure."""
+        from meanfield.dashboard import run_rows
+        from meanfield.notebook import card, meter
+        from meanfield.thumbnails import curve
+
+        run, pictures = self.standing, []
+        if self._pictures is not None and self._measure is not None:
+            pictures = [curve(run.times, run.risks, "risk"), self._pictures.picture(self._measure)]
+        title = f"{self._title} t = {run.time:.4g} of {run.end:g}".strip()
+        return meter(run.share) + card(title, run_rows(run, self.error), *pictures)
+
+    def line(self) -> str:
+        """What a log says now."""
+        from meanfield.dashboard import in_one_line
+
+        found = in_one_line(self.standing)
+        return f"{self._title}: {found}" if self._title else found

@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from meanfield.checks import as_count
+from meanfield.engines.ensemble import current
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.inspection import integer, text, whole
 from meanfield.measures import ParticleMeasure
 from meanfield.supports import (
     Axis,
+    GridSupport,
     ParticleSupport,
     ReweightedSupport,
     Support,
@@ -29,10 +31,10 @@ Precision = Literal["float32", "float64"]
 
 @dataclass(frozen=True)
 class Recording:
-    """What of the particles goes into the frames of a run; the run itself is unchanged.
+    """What of each measure goes into the frames of a run; the run itself is unchanged.
 
-    Risk, energy and observers see all particles at full precision, and so does the
-    state from which a run is resumed.
+    Risk, energy and observers see all of it at full precision, and so does the state from
+    which a run is resumed.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ class Recording:
         in all frames; their masses are divided by their sum. All by default, and where
         there are no more.
     dtype : {"float32", "float64"}, optional
-        Precision of the recorded positions; that of the run by default.
+        Precision of the recorded positions, or densities; that of the run by default.
 
     Raises
     ------
@@ -83,14 +85,19 @@ class Recording:
         Raises
         ------
         InvalidInputError
-            If the run is on a grid, or the chosen particles have no mass.
+            If a part of a grid is asked for, or the chosen particles have no mass.
         """
         numbers = self._numbers(len(support), seed)
         dtype = self.dtype or support.dtype
         if numbers is None and dtype == support.dtype:
             return support
+        if isinstance(support, GridSupport) and numbers is None:
+            return replace(support, precision=dtype)
         if not isinstance(support, ParticleSupport | ReweightedSupport):
-            raise InvalidInputError("a grid is recorded whole, in float64; save fewer frames")
+            raise InvalidInputError(
+                "particles: a part of the cells of a grid is no measure; record all of them, "
+                "with dtype='float32' in half the space"
+            )
         count = len(support) if numbers is None else len(numbers)
         kept: ParticleSupport | ReweightedSupport
         if isinstance(support, ReweightedSupport):
@@ -165,18 +172,26 @@ class PartialSupport:
         ZeroDivisionError
             If the recorded particles have lost all their mass.
         """
-        chosen = slice(None) if self.numbers is None else self.numbers
-        try:
-            with np.errstate(over="raise"):
-                positions = measure.positions[chosen].astype(self.kept.dtype, copy=False)
-        except FloatingPointError:
+        held = measure.positions[self._held]
+        with np.errstate(over="ignore"):
+            positions = held.astype(self.kept.dtype, copy=False)
+        if current().largest(float(np.isinf(positions).any())):  # on any rank
             raise OverflowError(
                 f"a particle leaves the range of {self.kept.dtype}; record {self.dtype}"
-            ) from None
+            )
         if "weight" in self.kept.variables:
             weights = _masses(measure.weights, self.numbers)
             return {"position": positions, "weight": weights}
         return {"position": positions}
+
+    @property
+    def _held(self) -> Any:
+        """Which of the particles of this process are recorded."""
+        if self.numbers is None:
+            return slice(None)
+        share = current().share(self.particles)
+        first, last = np.searchsorted(self.numbers, (share.start, share.stop))
+        return self.numbers[first:last] - share.start
 
     def measure(self, values: Mapping[str, Array]) -> ParticleMeasure:
         """Measure of the recorded particles."""

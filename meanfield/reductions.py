@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from meanfield.activations import radial_average
-from meanfield.checks import as_count, as_instance
+from meanfield.checks import as_columns, as_count, as_instance
 from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
 from meanfield.errors import InvalidInputError
@@ -17,9 +18,10 @@ from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.orbits import Orbits
 from meanfield.problem import Problem
+from meanfield.problems import problem_from_dict
 from meanfield.radial_laws import RadialGaussian
 from meanfield.reduced import ReducedProblem
-from meanfield.typing import Float64Array
+from meanfield.typing import Float64Array, FloatArray
 from meanfield.volumes import RadialVolume
 
 __all__ = ["Reduction", "balanced", "gaussian_points", "multi_index", "radial"]
@@ -88,6 +90,61 @@ class Reduction:
         vectors *= np.abs(lengths) / np.linalg.norm(vectors, axis=1, keepdims=True)
         positions = np.hstack([before, vectors.astype(lengths.dtype), after])
         return ParticleMeasure(positions, measure.weights)
+
+    def place(self, positions: FloatArray, reduced: FloatArray) -> FloatArray:
+        """Full neurons (N, p) that have gone to reduced ones, in the directions they had.
+
+        Parameters
+        ----------
+        positions : (N, p) array
+            Full neurons before; a vector of length 0 stays what it is.
+        reduced : (N, q) array
+            The reduced neurons now. A length that has passed 0 has turned the vector round.
+
+        Returns
+        -------
+        (N, p) array
+            Linear in the second argument: velocities of reduced neurons become those of
+            full ones.
+        """
+        first, last = self._columns
+        before, lengths, after = np.split(reduced, (first, first + 1), axis=1)
+        old = np.linalg.norm(positions[:, first:last], axis=1, keepdims=True)
+        vectors = positions[:, first:last] * (lengths / np.where(old > 0.0, old, 1.0))
+        placed: FloatArray = np.hstack([before, vectors, after])
+        return placed
+
+    def points(self, inputs: Any) -> Float64Array:
+        """Inputs (m, k + 1) of the reduced problem, (x_1 … x_k, |(x_{k+1} … x_d)|).
+
+        Parameters
+        ----------
+        inputs : (m, d) array
+            Of the full neuron.
+
+        Raises
+        ------
+        InvalidInputError
+            If they have other columns or are not finite.
+        """
+        full = as_columns("inputs", inputs)
+        if full.shape[1] != self.neuron.inputs:
+            raise InvalidInputError(
+                f"inputs must have {self.neuron.inputs} columns, got {full.shape[1]}"
+            )
+        lengths = np.linalg.norm(full[:, self.kept :], axis=1, keepdims=True)
+        return np.hstack([full[:, : self.kept], lengths])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary from which `from_dict` rebuilds the reduction."""
+        parts = {"neuron": self.neuron.to_dict(), "problem": self.problem.to_dict()}
+        return {**parts, "kept": self.kept}
+
+    @classmethod
+    def from_dict(cls, described: Mapping[str, Any]) -> Reduction:
+        """Reduction from the dictionary that `to_dict` makes."""
+        problem: Any = problem_from_dict(described["problem"])
+        return cls(Neuron.from_dict(described["neuron"]), problem, described["kept"])
 
     def law(self, law: Gaussian) -> RadialGaussian:
         """The law of reduced neurons when full ones are Gaussian.

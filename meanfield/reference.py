@@ -13,7 +13,9 @@ from meanfield.checks import as_count
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.experiment import Experiment
 from meanfield.grids import MOST_AXES
-from meanfield.measures import Measure
+from meanfield.measures import Measure, ParticleMeasure
+from meanfield.progress import Progress
+from meanfield.recording import Recording
 from meanfield.simulate import simulate
 from meanfield.solver import Solver, default_solver
 from meanfield.streams import spawned_seeds
@@ -25,8 +27,13 @@ __all__ = ["Reference", "choose_reference", "run_reference"]
 _LEAST_PARTICLES = 4096
 _PARTICLES_FACTOR = 16
 # Frames of the run that stands for the limit: how many are enough to take those of the
-# experiment, how many there are otherwise, and the numbers they may hold in all.
-_LEAST_FRAMES, _FRAMES, _MOST_NUMBERS = 11, 51, 2**24
+# experiment, and how many there are otherwise.
+_LEAST_FRAMES, _FRAMES = 11, 51
+# Numbers in all frames, from which on they are kept in float32, and how many there may be then.
+_MANY_NUMBERS, _MOST_NUMBERS = 2**24, 2**26
+# Power of time in which frames are equidistant where not all can be kept: outputs change
+# fastest at the start.
+_POWER = 4
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,14 @@ class Reference:
         Number of Sobol particles, or of cells or nodes; None if the solver chooses.
     reason : str
         Why, in words.
+    is_reduced : bool
+        Whether it is a run of the experiment's reduction.
     """
 
     solver: Any
     particles: int | None
     reason: str
+    is_reduced: bool = False
 
 
 def choose_reference(
@@ -62,8 +72,9 @@ def choose_reference(
         ``"grid"``, ``"quadrature"``, ``"particles"`` or a number of particles. By default a
         grid where there is noise and at most three parameters, otherwise particles:
         Sobol particles of the deterministic flow, or of Langevin dynamics where there is noise.
-        Networks that learn from fresh data have more of their own kind as the limit: the flow
-        on a finite sample is another one. The number of particles is the power of two that is
+        Networks that learn from fresh data have the experiment's reduction as the limit, or,
+        where there is none, more of their own kind: the flow on a finite sample is another
+        one. The number of particles is the power of two that is
         at least 16 times the largest width, and at least 4096.
     widths : sequence of int
         Widths N of the networks.
@@ -87,8 +98,12 @@ def choose_reference(
     if wanted is None and noisy and problem.neuron.dim <= MOST_AXES and _has_density(experiment):
         reason = f"there is noise, and {problem.neuron.dim} parameters fit on a grid"
         return Reference(experiment.solver("grid"), None, reason)
+    is_online = method is not None and method.name == "online-sgd"
+    if wanted is None and is_online and experiment.reduction is not None:
+        reason = "exact by symmetry, on the law of the data itself"
+        return Reference(experiment.reduced.solver("quadrature"), None, reason, is_reduced=True)
     count = _particle_count(None if wanted == "particles" else wanted, widths[-1])
-    if method is not None and method.name == "online-sgd":
+    if is_online:
         return Reference(method, count, "gradient descent on fresh data, from Sobol points")
     solver = _particle_solver(experiment)
     reason = {
@@ -147,19 +162,22 @@ def run_reference(
         else:
             count = as_count("particles", particles)
             start = experiment.initial.sample(count, initial_seed, "sobol")
-        random = "sgd" in solver.name
-        frames = times if random else _frames(experiment, times, len(start) * start.dim)
-        return simulate(
-            problem,
-            start,
-            solver,
-            t_end=float(times[-1]),
-            save_at=frames,
-            seed=solver_seed,
-            store=store,
-            force=force,
-            progress=progress,
-        )
+        numbers = len(start) * start.dim
+        frames = times if "sgd" in solver.name else _frames(experiment, times, numbers)
+        is_large = len(frames) * numbers > _MANY_NUMBERS and isinstance(start, ParticleMeasure)
+        with Progress(times, "reference", shown=progress) as shown:
+            return simulate(
+                problem,
+                start,
+                solver,
+                t_end=float(times[-1]),
+                save_at=frames,
+                seed=solver_seed,
+                store=store,
+                force=force,
+                observers=[shown],
+                recording=Recording(dtype="float32") if is_large else None,
+            )
     except DivergenceError as error:
         raise DivergenceError(f"the reference: {error}", error.time) from error
     except InvalidInputError as error:
@@ -201,13 +219,18 @@ def _particle_count(wanted: Any, widest: int) -> int:
 
 
 def _frames(experiment: Experiment, times: Float64Array, numbers: int) -> Float64Array:
-    """The times of a study, and those of the experiment, or equidistant ones, between them."""
+    """The times of a study, and those of the experiment, or others, between them.
+
+    A time of the study takes the place of the nearest other one, so that intervals stay even:
+    a short one beside a long one says little of the error in the long one.
+    """
     end = float(times[-1])
-    between = np.asarray(experiment.save_at, dtype=np.float64)
-    between = between[between <= end]
-    if len(between) < _LEAST_FRAMES:
-        between = np.linspace(0.0, end, _FRAMES)
+    frames = np.asarray(experiment.save_at, dtype=np.float64)
+    frames = frames[frames <= end]
+    if len(frames) < _LEAST_FRAMES:
+        frames = np.linspace(0.0, end, _FRAMES)
     most = max(_LEAST_FRAMES, _MOST_NUMBERS // numbers)
-    between = between[:: -(-len(between) // most)]
-    apart = np.abs(between[:, None] - times).min(axis=1) > 1e-9 * end
-    return np.sort(np.concatenate([times, between[apart]]))
+    if len(frames) > most:
+        frames = end * np.linspace(0.0, 1.0, most) ** _POWER
+    nearest = np.abs(frames[:, None] - times).argmin(axis=0)
+    return np.union1d(np.delete(frames, nearest), times)

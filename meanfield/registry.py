@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
@@ -75,12 +76,19 @@ class EntryPointRegistry(Mapping[str, Any]):
     def __init__(self, group: str, kind: str) -> None:
         self.group = group
         self.kind = kind
+        self._found: tuple[list[str], dict[str, EntryPoint]] | None = None
 
     def _points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.group)}
+        """Entries by name; the folders of packages are searched once, which takes a while."""
+        if self._found is None or self._found[0] != sys.path:
+            self._found = list(sys.path), {p.name: p for p in entry_points(group=self.group)}
+        return self._found[1]
 
     def __getitem__(self, name: str) -> Any:
         points = self._points()
+        if name not in points:
+            self._found = None  # a package may have been installed since
+            points = self._points()
         if name not in points:
             raise unknown_name(self.kind, name, points)
         return points[name].load()

@@ -7,6 +7,7 @@ from typing import Any
 
 from meanfield.experiment import Experiment
 from meanfield.parameter_distances import omissions
+from meanfield.reference import Reference
 from meanfield.solver import Solver
 
 __all__ = ["remarks"]
@@ -18,7 +19,7 @@ _MOST_WEIGHTS = 512
 def remarks(
     experiment: Experiment,
     solver: Solver[Any],
-    reference: Solver[Any],
+    reference: Reference,
     widths: Sequence[int],
     notes: Sequence[str],
 ) -> dict[str, Any]:
@@ -29,8 +30,7 @@ def remarks(
     experiment : Experiment
     solver : Solver
         Of the networks.
-    reference : Solver
-        Of the limit.
+    reference : Reference
     widths : sequence of int
     notes : sequence of str
         Further ones.
@@ -42,12 +42,12 @@ def remarks(
             "gradient descent with a finite step has an error that does not vanish with N, so that "
             "slopes in N are flatter than those of the flow; several steps separate the two"
         )
-    if "sgd" in reference.name:
+    if "sgd" in reference.solver.name:
         found.append(
             "the reference is trained on random data of its own, which no neuron can follow: there "
             "is no coupling distance"
         )
-    elif solver.name == "online-sgd":
+    elif solver.name == "online-sgd" and not reference.is_reduced:
         found.append(
             "networks learn from fresh draws, the reference from the data of the problem, which "
             "are a sample of the same law: distances contain the error of that sample"

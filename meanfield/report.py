@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import cleandoc
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from meanfield.assignments import parameters_of
-from meanfield.progress import duration
+from meanfield.dashboard import run_picture
+from meanfield.display import Display, Lines, Screen, Shown, is_interactive
+from meanfield.wording import duration
 
 if TYPE_CHECKING:
     from meanfield.audit import Audit
@@ -117,7 +118,7 @@ def run_summary(run: Trajectory, path: Path, seconds: float) -> list[tuple[str, 
 
 
 def follow(console: Console, seen: Iterable[Glance]) -> Glance:
-    """Show how far a run is until it ends: a bar on a terminal, elsewhere plain lines.
+    """Show how far a run is until it ends: a dashboard on a terminal, elsewhere plain lines.
 
     Parameters
     ----------
@@ -130,21 +131,46 @@ def follow(console: Console, seen: Iterable[Glance]) -> Glance:
     Glance
         The last one.
     """
-    from rich.progress import BarColumn, Progress, TextColumn
+    with _Followed(console) as followed:
+        for glance in seen:
+            followed.look(glance)
+    assert followed.last is not None
+    return followed.last
 
-    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %  {task.description}"))
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    task, printed, last = bar.add_task("", total=1.0), -_FOLLOWED_INTERVAL, None
-    with bar:
-        for last in seen:
-            bar.update(task, description=str(last), completed=last.time, total=last.end)
-            is_due = monotonic() - printed >= _FOLLOWED_INTERVAL or last.status != "running"
-            if is_due and not console.is_terminal:
-                printed = monotonic()
-                console.print(str(last), markup=False, soft_wrap=True)
-                console.file.flush()
-    assert last is not None
-    return last
+
+class _Followed(Shown):
+    """What is seen of a run that goes on: the first and the last look are told in any case."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self.last: Glance | None = None
+
+    def look(self, glance: Glance) -> None:
+        """Show what was seen."""
+        is_news = self.last is None or glance.status != "running"
+        self.last = glance
+        if is_news and not is_interactive(self._console):
+            self._write(self.line())
+        else:
+            self._changed()
+
+    def picture(self, width: int, ascii_only: bool) -> Text:
+        """What a terminal of a width shows now."""
+        return Text("") if self.last is None else run_picture(self.last.standing, width, ascii_only)
+
+    def line(self) -> str:
+        """What a log says now."""
+        return str(self.last)
+
+    def _new_display(self) -> Display:
+        if is_interactive(self._console):
+            return Screen(self._console, self.picture)
+        return Lines(self.line, self._write, _FOLLOWED_INTERVAL)
+
+    def _write(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.file.flush()
 
 
 def audit_tables(console: Console, audit: Audit) -> None:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from meanfield.checksums import array_sum
 from meanfield.engines.ensemble import current
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.frames import FileSource
 from meanfield.layout import Checksums, Header, checksum, particle_axis, read_state
 from meanfield.ranks import Ranks
-from meanfield.recording import PartialSupport
 from meanfield.storage import HDF5Store, write_failure
-from meanfield.supports import ParticleSupport
+from meanfield.supports import ParticleSupport, Support
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Array
 
-__all__ = ["SharedStore"]
+__all__ = ["SharedStore", "shared_support"]
 
 
 class SharedStore:
@@ -54,18 +54,8 @@ class SharedStore:
 
     def create(self, header: Header) -> None:
         """Lay out the file for the particles of all ranks."""
-        share = header.support
-        if isinstance(share, PartialSupport):
-            raise InvalidInputError("ranks record all of a run; drop recording, or use one process")
-        if not isinstance(share, ParticleSupport):
-            raise InvalidInputError(
-                "ranks share particles of constant masses, and no grid; start it without mpiexec"
-            )
-        weights = np.broadcast_to(share.weights[0], self._ranks.particles)
         whole = replace(
-            header,
-            support=replace(share, weights=weights),
-            state={name: self._stand_in(value) for name, value in header.state.items()},
+            header, state={name: self._stand_in(value) for name, value in header.state.items()}
         )
         self._ranks.first(lambda: self._store.prepare(whole))
         self._open(self.path.with_name(f"{self.path.name}.part"))
@@ -107,15 +97,26 @@ class SharedStore:
         self, index: int, time: float, values: Mapping[str, Array], scalars: Mapping[str, float]
     ) -> None:
         """Write one frame; rank 0 commits it once all particles are there."""
-        self._ranks.together(lambda: self._write(values, index))
-        self._ranks.first(lambda: self._store.commit(index, time, scalars))
+        positions = np.ascontiguousarray(values["position"])
+        sizes, rank = self._ranks.gather(positions.nbytes), self._ranks.rank
+        before = sum(sizes[:rank])
+        place = self._places["position"] + index * sum(sizes) + before
+        self._ranks.first(lambda: self._store.renew(index))
+        self._ranks.together(lambda: self._write([(place, positions)]))
+        sums = self._ranks.gather(array_sum(positions, before))
+        self._ranks.first(lambda: self._store.commit(index, time, scalars, sum(sums)))
 
     def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
         """Write the solver's state into the older of two slots."""
         sealed = checksum(arrays, self._join)
         slot = self._ranks.first(lambda: self._store.open_slot())
-        rows = {f"{slot}/{name}": value for name, value in arrays.items() if np.ndim(value)}
         numbers = {name: value for name, value in arrays.items() if not np.ndim(value)}
+        rows = [
+            row
+            for name, value in arrays.items()
+            if np.ndim(value)
+            for row in self._rows(self._places[f"{slot}/{name}"], value)
+        ]
         self._ranks.together(lambda: self._write(rows))
         self._ranks.first(lambda: self._store.seal_slot(index, numbers, sealed))
 
@@ -154,21 +155,41 @@ class SharedStore:
         everyone = self._ranks.gather(sums)
         return {name: [part for sums in everyone for part in sums[name]] for name in sums}
 
-    def _write(self, arrays: Mapping[str, Array], before: int = 0) -> None:
-        """Write this rank's rows of arrays (…, N, p) or (N,), `before` of them further on."""
+    def _rows(self, place: int, array: Array) -> Iterator[tuple[int, Array]]:
+        """Rows of this rank of an array (…, N, p) or (N,), each with its place in the file."""
         particles = self._ranks.particles
-        first = self._ranks.share(particles).start
+        axis = particle_axis(array.ndim)
+        rows = array.reshape(-1, *array.shape[axis:])
+        width, first = rows[0, :1].nbytes, self._ranks.share(particles).start
+        for number, part in enumerate(rows):
+            yield place + (number * particles + first) * width, part
+
+    def _write(self, parts: Iterable[tuple[int, Array]]) -> None:
+        """Write arrays at their places, and see that they are on the disk."""
         try:
-            for name, array in arrays.items():
-                axis = particle_axis(array.ndim)
-                rows = array.reshape(-1, *array.shape[axis:])
-                width = rows[0, :1].nbytes
-                for number, part in enumerate(rows, start=before):
-                    place = self._places[name] + (number * particles + first) * width
-                    _write_at(self._descriptor, np.ascontiguousarray(part), place)
+            for place, array in parts:
+                _write_at(self._descriptor, np.ascontiguousarray(array), place)
             os.fsync(self._descriptor)
         except OSError as error:
             raise write_failure(self.path, error) from None
+
+
+def shared_support(support: Support) -> Support:
+    """What the measures of all ranks live on, from that of the measures of this one.
+
+    Raises
+    ------
+    InvalidInputError
+        If ranks cannot share it.
+    """
+    ranks = current()
+    if not isinstance(ranks, Ranks):
+        return support
+    if not isinstance(support, ParticleSupport):
+        raise InvalidInputError(
+            "ranks share particles of constant masses, and no grid; start it without mpiexec"
+        )
+    return replace(support, weights=np.broadcast_to(support.weights[0], ranks.particles))
 
 
 def _places(file: Any) -> dict[str, int]:
@@ -192,7 +213,7 @@ def _descriptor(path: Path) -> int:
 
 def _write_at(descriptor: int, array: Array, place: int) -> None:
     """Write all bytes of an array; the system may take them in several pieces."""
-    left = array.data.cast("B")
+    left = array.reshape(-1).view(np.uint8).data
     while left:
         written = os.pwrite(descriptor, left, place)
         left, place = left[written:], place + written

@@ -26,11 +26,11 @@ from meanfield.observers import Observer
 from meanfield.problems import AnyProblem
 from meanfield.provenance import warn_of_changes
 from meanfield.recording import Recording
-from meanfield.shared_store import SharedStore
+from meanfield.shared_store import SharedStore, shared_support
 from meanfield.solver import Solver, state_from_arrays, state_to_arrays
 from meanfield.storage import HDF5Store, MemoryStore, Store
 from meanfield.stored_observers import describe_observers
-from meanfield.supports import Support, support_of
+from meanfield.supports import ParticleSupport, Support, support_of
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
 
@@ -207,7 +207,7 @@ def resume(
     observers = all_observers(source, header.observables, observers)
     _check_ranks(header.solver, path)
     warn_of_changes(path, source.last_versions)
-    if len(later):
+    if current().largest(float(len(later))):  # no rank looks at the shorter file any more
         current().first(lambda: extend(path, later))
     risk = FileSource(Path(path)).scalars()["risk"]
     sink, header, _, index, arrays = _file_store().reopen(path)
@@ -222,7 +222,7 @@ def resume(
 
 def _checked(run: _Run, index: int, recorded: float) -> _Run:
     """The run, if its state after frame `index` has the risk that was recorded there."""
-    if index < 0:
+    if index < 0 or np.isnan(recorded):  # damaged, and said to be
         return run
     state, measure = run.solver.advance(run.problem, run.state, float(run.times[index]))
     risk = run.problem.risk(measure)
@@ -257,14 +257,16 @@ class _Run:
 def _support(solver: Solver[Any], first: Measure, recording: Recording, seed: int) -> Support:
     """What the frames of a run from this measure hold."""
     changes_masses = getattr(solver, "changes_masses", False)
-    return recording.of(support_of(first, changes_masses=changes_masses), first.weights, seed)
+    support = shared_support(support_of(first, changes_masses=changes_masses))
+    weights = support.weights if isinstance(support, ParticleSupport) else first.weights
+    return recording.of(support, weights, seed)
 
 
 def _record(run: _Run, first: int, progress: bool) -> Trajectory:
     """Make the frames from number `first` on; the state belongs to frame first - 1."""
     with _closing(run.sink), ExitStack() as stack:
         observers: tuple[Observer, ...] = (*run.observers, EnergyGuard(run.solver, run.problem))
-        if progress:
+        if progress and current().rank == 0:
             from meanfield.progress import Progress
 
             observers = (*observers, stack.enter_context(Progress(run.times)))
@@ -274,8 +276,9 @@ def _record(run: _Run, first: int, progress: bool) -> Trajectory:
                 time = float(run.times[index])
                 state, measure = run.solver.advance(run.problem, state, time)
                 commit_frame(
-                    run.sink, run.support, observers, run.problem, index, time, measure, run.solver
-                )
+                    run.sink, run.support, observers, run.problem, index, time, measure,
+                    run.solver, state,
+                )  # fmt: skip
                 begun = clock.monotonic()
                 if current().decide(index == 0 or begun > due):
                     run.sink.write_state(index, state_to_arrays(state))

@@ -23,6 +23,7 @@ __all__ = [
     "solvers",
     "state_from_arrays",
     "state_to_arrays",
+    "steps_of",
 ]
 
 State = TypeVar("State")
@@ -159,6 +160,25 @@ def state_from_arrays(state_type: type[State], arrays: Mapping[str, Any]) -> Sta
             entry.name: kinds.get(str(entry.type), np.asarray)(arrays[entry.name])
             for entry in fields(state_type)  # type: ignore[arg-type]
         }
+    )
+
+
+def steps_of(solver: Any, state: Any) -> tuple[float | None, int | None]:
+    """Length of the step in mean-field time, and number of steps made, where there are any.
+
+    A state says so by its ``next_step`` and ``steps``, a method of fixed step by its ``step``.
+
+    Examples
+    --------
+    >>> from meanfield.solvers import SGD
+    >>> steps_of(SGD(step=0.1), None)
+    (0.1, None)
+    """
+    step = getattr(state, "next_step", None) or getattr(solver, "step", None)
+    steps = getattr(state, "steps", None)
+    return (
+        None if step is None else float(step),
+        None if steps is None else int(steps),
     )
 
 

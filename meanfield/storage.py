@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from meanfield.checksums import SUMS, array_sum, number_sums
 from meanfield.direct_file import DirectFile, hdf5_in, put_in_place, uninterrupted
 from meanfield.errors import FileError
 from meanfield.layout import (
@@ -150,6 +151,7 @@ class HDF5Store:
         self._force = force
         self._synced = monotonic()
         self._sequence = 0
+        self._kept = 0
 
     @property
     def part(self) -> Path:
@@ -234,6 +236,7 @@ class HDF5Store:
             # Another process may have gone on with the run until it was locked.
             source = FileSource(Path(path))
             store.header, committed = source.header(), source.committed
+            store._kept = committed
             store.file = h5py.File(store._bytes, "r+")
             state = read_state(store.file, committed, share, join)
         except OSError as error:
@@ -251,20 +254,46 @@ class HDF5Store:
         self, index: int, time: float, values: Mapping[str, Array], scalars: Mapping[str, float]
     ) -> None:
         """Write one frame, flush, and commit it by writing its time."""
+        self.renew(index)
 
         def write() -> None:
             for name, array in values.items():
                 self.file[name][index] = array
 
         self._guarded(write)
-        self.commit(index, time, scalars)
+        self.commit(index, time, scalars, sum(map(array_sum, values.values())))
 
-    def commit(self, index: int, time: float, scalars: Mapping[str, float]) -> None:
-        """Write the numbers of a frame whose values are there; its time, last, commits it."""
+    def renew(self, index: int) -> None:
+        """Withdraw the checksum of a frame that was committed before, and is made again."""
+        if index < self._kept and SUMS in self.file:
+
+            def write() -> None:
+                self.file[SUMS]["measure"][index] = 0
+                self._flush()
+
+            self._guarded(write)
+
+    def commit(self, index: int, time: float, scalars: Mapping[str, float], summed: int) -> None:
+        """Write the numbers of a frame whose values are there; its time, last, commits it.
+
+        Parameters
+        ----------
+        index : int
+        time : float
+        scalars : mapping of str to float
+        summed : int
+            Sum of the words of its values, of any size.
+        """
+        numbers = {name: scalars.get(name, np.nan) for name in self.header.scalars}
 
         def write() -> None:
-            for name, value in scalars.items():
+            for name, value in numbers.items():
                 self.file[name][index] = value
+            if SUMS in self.file:
+                self.file[SUMS]["measure"][index] = np.uint64(summed % 2**64)
+                self.file[SUMS]["numbers"][index] = number_sums(
+                    [[time], *([n] for n in numbers.values())]
+                )[0]
             self._flush()
             self.file["time"][index] = time
             self._flush()

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -349,7 +348,9 @@ class Study:
         )
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        from meanfield.notebook import preformatted
+
+        return preformatted(str(self))
 
     def figure(self, path: str | Path | None = None, *, force: bool = False) -> Any:
         """Draw the study; with `path` (.png, .pdf or .svg) also write it.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
-import platform
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -22,19 +19,18 @@ import numpy as np
 from meanfield.direct_file import DirectFile, hdf5_in, is_locked
 from meanfield.errors import FileError, InvalidInputError, MeanfieldError
 from meanfield.inspection import inspected, text, text_value, whole
-from meanfield.kernels.directory import source_hash
 from meanfield.limit import Limit
+from meanfield.plan_text import difference, digest, joined, package_versions, split
+from meanfield.progress import Progress
 from meanfield.simulate import resume
 from meanfield.tasks import Failure, Outcome, Plan, Task, perform
 from meanfield.trajectory import Trajectory
-from meanfield.typing import Array
 
-__all__ = ["StudyFolder", "package_versions", "run_task"]
+__all__ = ["StudyFolder", "run_task"]
 
 _FORMAT = "meanfield-task"
 _UNFINISHED = ".partial"
 _OWN = ("arrays.npz", "plan.json", "reference.h5", "task-")
-_ARRAY = "array in arrays.npz"
 
 
 class StudyFolder:
@@ -72,7 +68,7 @@ class StudyFolder:
         FileError
             If something else is.
         """
-        described, _ = _split(plan.to_dict())
+        described, _ = split(plan.to_dict())
         if self.has_work:
             self._check_same({"plan": described, "versions": package_versions()})
         elif self.path.exists():
@@ -117,7 +113,7 @@ class StudyFolder:
         FileError
             If it cannot be written, or holds something else.
         """
-        described, arrays = _split(plan.to_dict())
+        described, arrays = split(plan.to_dict())
         text = json.dumps({"plan": described, "versions": package_versions()}, indent=1)
         if self.has_plan:
             if self.has_work or self.holds(plan):
@@ -157,13 +153,13 @@ class StudyFolder:
             other = found["plan"].get(name)
             if other != value:
                 raise InvalidInputError(
-                    f"{self.path} holds another study, which has {_in_words(name, other, value)}; "
+                    f"{self.path} holds another study, which has {difference(name, other, value)}; "
                     "give the same arguments, another folder, or begin anew (--force)"
                 )
 
     def holds(self, plan: Plan) -> bool:
         """Whether the study in the folder is this one, and by these versions."""
-        described, _ = _split(plan.to_dict())
+        described, _ = split(plan.to_dict())
         try:
             self._check_same({"plan": described, "versions": package_versions()})
         except InvalidInputError:
@@ -232,7 +228,8 @@ class StudyFolder:
     def _continue_reference(self, plan: Plan, progress: bool) -> None:
         running = self.path / "reference.h5.running"
         try:
-            resume(running, progress=progress)
+            with Progress(plan.times, "reference", shown=progress) as shown:
+                resume(running, observers=[shown])
         except (FileError, InvalidInputError):  # there is none, or it was killed too early
             plan.run_reference(running, force=True, progress=progress)
         _sync(running)
@@ -251,7 +248,7 @@ class StudyFolder:
             DirectFile(partial, make=True) as written,
             hdf5_in(written) as file,
         ):
-            file.attrs.update(format=_FORMAT, plan=_digest(self.text()))
+            file.attrs.update(format=_FORMAT, plan=digest(self.text()))
             file.create_dataset("description", data=json.dumps(described))
             for name, values in outcome.samples.items():
                 file.create_dataset(f"samples/{name}", data=values)
@@ -261,7 +258,7 @@ class StudyFolder:
         try:
             with inspected(self.task_file(task.number), "result of a task") as file:
                 same = text(file, "format") == _FORMAT
-                if not same or text(file, "plan") != _digest(self.text()):
+                if not same or text(file, "plan") != digest(self.text()):
                     return None
                 described = json.loads(text_value(file, "description"))
                 names = [f"samples/{name}" for name in file.get("samples", ())]
@@ -348,7 +345,7 @@ def _read_plan(folder: str, text: str) -> tuple[Plan, Callable[[], Limit]]:
                 )
         stream = io.BytesIO((place.path / "arrays.npz").read_bytes())
         with np.load(stream, allow_pickle=False) as arrays:
-            plan = Plan.from_dict(_joined(content["plan"], dict(arrays)))
+            plan = Plan.from_dict(joined(content["plan"], dict(arrays)))
     except InvalidInputError:
         raise
     except Exception as error:  # of a damaged plan anything can come
@@ -359,67 +356,6 @@ def _read_plan(folder: str, text: str) -> tuple[Plan, Callable[[], Limit]]:
         return plan.limit(place.make_reference(plan))
 
     return plan, limit
-
-
-def package_versions() -> dict[str, str]:
-    """Versions that results depend on."""
-    found = {"python": platform.python_version()}
-    for name in ("meanfield-flow", "numpy", "scipy", "numba"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return {**found, "kernels": str(source_hash())}
-
-
-def _split(described: dict[str, Any]) -> tuple[Any, dict[str, Array]]:
-    """Values of JSON with the digests of arrays, and the arrays by name."""
-    arrays: dict[str, Array] = {}
-
-    def plain(value: Any, name: str) -> Any:
-        if isinstance(value, Mapping):
-            return {str(key): plain(part, f"{name}.{key}") for key, part in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [plain(part, f"{name}.{index}") for index, part in enumerate(value)]
-        if isinstance(value, np.generic):
-            return value.item()
-        if isinstance(value, np.ndarray):
-            arrays[name] = value
-            content = f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
-            return {_ARRAY: name, "digest": hashlib.sha256(content).hexdigest()}
-        return value
-
-    return {key: plain(value, key) for key, value in described.items()}, arrays
-
-
-def _joined(value: Any, arrays: Mapping[str, Array]) -> Any:
-    """The inverse of `_split`."""
-    if isinstance(value, list):
-        return [_joined(part, arrays) for part in value]
-    if not isinstance(value, dict):
-        return value
-    if _ARRAY in value:
-        return arrays[value[_ARRAY]]
-    return {key: _joined(part, arrays) for key, part in value.items()}
-
-
-def _in_words(name: str, found: Any, wanted: Any) -> str:
-    """What a folder has, and what it should have."""
-    if isinstance(found, (int, str)):
-        return f"{name} = {found}, not {wanted}"
-    if name == "widths":
-        return f"the widths {', '.join(map(str, found))}, not {', '.join(map(str, wanted))}"
-    titles = {
-        "initial": "initial law",
-        "methods": "solver",
-        "times": "set of times",
-        "frames": "set of frames",
-    }
-    return f"another {titles.get(name, name)}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -56,6 +56,11 @@ class StudyRun:
         """Whether every task came to its end; networks in it may have failed."""
         return all(self.folder.read(task) is not None for task in self.plan.tasks)
 
+    @property
+    def _is_under_way(self) -> bool:
+        """Whether parts of this very study are there, so that its file is a first version."""
+        return self.folder.has_work and self.folder.holds(self.plan)
+
     def check(self, resume: bool) -> None:
         """See that the study can be carried out; with `force`, make room.
 
@@ -66,6 +71,7 @@ class StudyRun:
         FileError
             If something else is in the way.
         """
+        check_output(self.path, self.force or self._is_under_way)
         check_output(self.reference, self.force)
         begun = self.folder.has_work or (self.folder.has_plan and self.folder.holds(self.plan))
         if resume and not begun:
@@ -82,12 +88,17 @@ class StudyRun:
             carry_out_task(self.plan, number, self.folder.path)
 
     def do_all(self, workers: Any, progress: bool) -> Study:
-        """Do what is left, and write the study."""
+        """Do what is left, and write the study: once measured, and again with predictions."""
+        force = self.force or self.path.exists()  # which `check` has allowed
         with self._stopping():
             study = carry_out(
-                self.plan, workers=workers, folder=self.folder.path, progress=progress
+                self.plan,
+                workers=workers,
+                folder=self.folder.path,
+                progress=progress,
+                keep=lambda measured: measured.save(self.path, force=force),
             )
-            study.save(self.path, force=self.force)
+            study.save(self.path, force=True)
         return study
 
     def finish(self, study: Study) -> None:

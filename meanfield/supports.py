@@ -269,11 +269,14 @@ class GridSupport:
         Number of cells along each axis.
     lower, upper : (p,) arrays
         Corners of the box.
+    precision : {"float32", "float64"}
+        Of the densities in frames.
     """
 
     shape: tuple[int, ...]
     lower: Float64Array
     upper: Float64Array
+    precision: str = "float64"
     dtype: ClassVar[str] = "float64"
     unit: ClassVar[str] = "cells"
 
@@ -286,10 +289,13 @@ class GridSupport:
     def read(cls, file: Any) -> GridSupport:
         """Support of the frames in an open file."""
         shape = variable(file, "density").shape[1:]
+        precision = file["density"].dtype.name
+        if precision not in ("float32", "float64"):
+            raise ValueError(f"its densities are numbers of the kind {precision}")
         lower, upper = (vector(file, name, len(shape)) for name in ("lower", "upper"))
         if not 1 <= len(shape) <= MOST_AXES or not (lower < upper).all():
             raise ValueError("its grid has too many axes, or its box has no inside")
-        return cls(shape, lower, upper)
+        return cls(shape, lower, upper, precision)
 
     def __len__(self) -> int:
         return int(np.prod(self.shape))
@@ -297,7 +303,7 @@ class GridSupport:
     @property
     def variables(self) -> Mapping[str, Variable]:
         """Densities, one axis a parameter."""
-        return {"density": Variable(self.shape)}
+        return {"density": Variable(self.shape, self.precision)}
 
     @property
     def constants(self) -> Mapping[str, Array]:
@@ -306,8 +312,9 @@ class GridSupport:
 
     @property
     def attributes(self) -> Mapping[str, Any]:
-        """Corners of the box."""
-        return {"lower": self.lower, "upper": self.upper}
+        """Corners of the box, and the precision of the run if that of the frames is less."""
+        told = {} if self.precision == self.dtype else {"run_dtype": self.dtype}
+        return {"lower": self.lower, "upper": self.upper, **told}
 
     def axes(self, names: Sequence[str]) -> tuple[Axis, ...]:
         """Parameters, with the centres of the cells."""
@@ -317,14 +324,25 @@ class GridSupport:
         )
 
     def values(self, measure: GridMeasure) -> Mapping[str, Array]:
-        """Density."""
-        return {"density": measure.density}
+        """Density.
+
+        Raises
+        ------
+        OverflowError
+            If it is too large for the recorded precision.
+        """
+        if self.precision == self.dtype:
+            return {"density": measure.density}
+        if measure.density.max() > np.finfo(self.precision).max:
+            raise OverflowError(f"a density leaves the range of {self.precision}; record float64")
+        return {"density": measure.density.astype(self.precision)}
 
     def measure(self, values: Mapping[str, Array]) -> GridMeasure:
         """Measure of this density."""
-        if not np.isfinite(values["density"].sum()):
+        density = np.asarray(values["density"], np.float64)
+        if not np.isfinite(density.sum()):
             raise InvalidInputError("density must be finite")
-        return GridMeasure.trusted(values["density"], self.lower, self.upper)
+        return GridMeasure.trusted(density, self.lower, self.upper)
 
     def describe(self, names: Sequence[str]) -> tuple[str, str]:
         """Numbers of cells, and the box."""
@@ -332,7 +350,8 @@ class GridSupport:
             f"{name} from {low:.4g} to {high:.4g}"
             for name, low, high in zip(names, self.lower, self.upper, strict=True)
         )
-        return "grid", f"{' x '.join(str(size) for size in self.shape)} cells, {sides}"
+        rounded = "" if self.precision == self.dtype else f", in frames of {self.precision}"
+        return "grid", f"{' x '.join(str(size) for size in self.shape)} cells, {sides}{rounded}"
 
 
 def _particle_axes(particles: int, dim: int, names: Sequence[str]) -> tuple[Axis, ...]:

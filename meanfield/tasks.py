@@ -16,6 +16,7 @@ from meanfield.experiment import Experiment
 from meanfield.laws import law_from_dict
 from meanfield.limit import Limit, limit_from_run
 from meanfield.problems import problem_from_dict
+from meanfield.reductions import Reduction
 from meanfield.reference import Reference, run_reference
 from meanfield.replica import Replica, measure_replica
 from meanfield.solver import Solver, solver_from_dict
@@ -144,7 +145,7 @@ class Plan:
             If it leaves the finite numbers.
         """
         return run_reference(
-            self.experiment,
+            self.experiment.reduced if self.reference.is_reduced else self.experiment,
             self.reference.solver,
             particles=self.reference.particles,
             times=self.times,
@@ -175,6 +176,7 @@ class Plan:
                 "functions, which other processes cannot be sent; compare with workers=1 and "
                 "without a folder"
             )
+        reduction = experiment.reduction if self.reference.is_reduced else None
         return {
             "name": experiment.name,
             "widths": list(self.widths),
@@ -192,13 +194,16 @@ class Plan:
                 "particles": self.reference.particles,
                 "reason": self.reference.reason,
             },
+            "reduction": None if reduction is None else reduction.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, described: Mapping[str, Any]) -> Plan:
         """Plan from the dictionary that `to_dict` makes."""
         methods = tuple(solver_from_dict(method) for method in described["methods"])
-        test, reference = described["test"], described["reference"]
+        test, reference, reduction = (
+            described[name] for name in ("test", "reference", "reduction")
+        )
         experiment = Experiment(
             name=described["name"],
             problem=problem_from_dict(described["problem"]),  # type: ignore[arg-type]
@@ -207,12 +212,16 @@ class Plan:
             save_at=described["frames"],
             solvers={methods[0].name: methods[0]},
             test=None if test is None else Dataset.from_dict(test),
+            reduction=None if reduction is None else Reduction.from_dict(reduction),
         )
         return cls(
             experiment=experiment,
             methods=methods,
             reference=Reference(
-                solver_from_dict(reference["solver"]), reference["particles"], reference["reason"]
+                solver_from_dict(reference["solver"]),
+                reference["particles"],
+                reference["reason"],
+                is_reduced=reduction is not None,
             ),
             widths=tuple(described["widths"]),
             seeds=described["seeds"],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import xarray
 
 __all__ = ["Trajectory", "open"]
+
+# Numbers of a frame up to which a notebook shows a picture of it.
+_PICTURED = 20_000_000
 
 
 class _Measures(Sequence[Measure]):
@@ -178,12 +181,16 @@ class Trajectory:
         return f"<Trajectory: {self.status}, {len(self)} frames{ends}{where}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(label)}</th>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for label, text in self.describe()
-        )
-        return f"<table>{rows}</table>"
+        from meanfield.notebook import card
+        from meanfield.run_pictures import MeasurePictures
+        from meanfield.thumbnails import curve
+
+        pictures = [curve(self.times, self.risk, "risk")] if len(self) else []
+        with suppress(FileError, InvalidInputError):  # of a damaged frame there is no picture
+            if 0 < self.particles * self.problem.neuron.dim <= _PICTURED and len(self):
+                measures = MeasurePictures(self.problem, self.measures[0])
+                pictures.append(measures.picture(self.measures[-1]))
+        return card("Trajectory", self.describe(), *pictures)
 
     def predict(self, index: int, inputs: Any) -> Float64Array:
         """Outputs of the network of frame `index` at given points, shape (m, k)."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import sleep
 
+from meanfield.dashboard import in_one_line
 from meanfield.errors import FileError
 from meanfield.frames import FileSource
-from meanfield.progress import duration
+from meanfield.standing import Standing
 
 __all__ = ["Glance", "glance", "glances", "is_being_written"]
 
@@ -36,10 +38,14 @@ class Glance:
         Number of committed frames, and of those to be made.
     time, end : float
         Mean-field time of the last committed frame, and of the last of all.
-    risk : float or None
-        Risk of the last committed frame.
     remaining : timedelta or None
         About how long the run still takes, once its pace is known.
+    passed : timedelta or None
+        How long it has run since it began, or was last resumed.
+    risks : tuple of float
+        Risk at the committed frames.
+    energy, step : float or None
+        Energy of the last committed frame, and step of the method, where they are known.
     """
 
     status: str
@@ -48,18 +54,37 @@ class Glance:
     planned: int
     time: float
     end: float
-    risk: float | None
-    remaining: timedelta | None
+    remaining: timedelta | None = None
+    passed: timedelta | None = None
+    risks: tuple[float, ...] = ()
+    energy: float | None = None
+    step: float | None = None
+
+    @property
+    def risk(self) -> float | None:
+        """Risk of the last committed frame."""
+        return self.risks[-1] if self.risks else None
+
+    @property
+    def standing(self) -> Standing:
+        """The same as what pictures of runs show."""
+        left = None if self.remaining is None else self.remaining.total_seconds()
+        return Standing(
+            time=self.time,
+            end=self.end,
+            risks=self.risks,
+            energy=self.energy,
+            step=self.step,
+            speed=(self.end - self.time) / left if left else None,
+            passed=None if self.passed is None else self.passed.total_seconds(),
+            left=left,
+        )
 
     def __str__(self) -> str:
+        running = self.status == "running"
+        shown = self.standing if running else replace(self.standing, passed=None, left=None)
         parts = [f"{self.frames} of {self.planned} frames"]
-        if self.risk is not None:
-            parts += [f"t = {self.time:.4g} of {self.end:g}", f"risk {self.risk:.4g}"]
-        if self.status == "running" and self.remaining is not None:
-            when = (datetime.now() + self.remaining).strftime("%d %b %H:%M:%S")
-            left = duration(self.remaining.total_seconds())
-            parts.append(f"about {left} left, until {when}")
-        return ", ".join(parts)
+        return ", ".join(parts if self.risk is None else [*parts, in_one_line(shown)])
 
 
 def is_being_written(path: str | Path) -> bool | None:
@@ -118,6 +143,9 @@ def glance(path: str | Path) -> Glance:
         source = FileSource(Path(path))  # it may have come to its end just now
         status = "abandoned" if source.status == "running" else source.status
     count, times = source.committed, source.times
+    scalars = source.scalars() if count else {}
+    energy = float(scalars["energy"][-1]) if count else math.nan
+    passed, remaining = _clocks(source, Path(path))
     return Glance(
         status=status,
         reason=source.reason,
@@ -125,23 +153,30 @@ def glance(path: str | Path) -> Glance:
         planned=len(times),
         time=float(times[count - 1]) if count else 0.0,
         end=float(times[-1]),
-        risk=float(source.scalars()["risk"][-1]) if count else None,
-        remaining=_remaining(source, Path(path)),
+        remaining=remaining,
+        passed=passed,
+        risks=tuple(scalars["risk"].tolist()) if count else (),
+        energy=energy if math.isfinite(energy) else None,
+        step=source.step,
     )
 
 
-def _remaining(source: FileSource, path: Path) -> timedelta | None:
-    """Time that is left at the pace of this session, from its start to its last frame."""
+def _clocks(source: FileSource, path: Path) -> tuple[timedelta | None, timedelta | None]:
+    """Time since this session began, and what is left at its pace so far."""
     if not source.sessions:
-        return None
+        return None, None
+    started = datetime.fromisoformat(source.sessions[-1]["started"])
+    written, now = datetime.fromtimestamp(path.stat().st_mtime, UTC), datetime.now(UTC)
+    passed = max(now - started, timedelta(0))
     first = max(1, source.sessions[-1]["frame"]) - 1
     times, count = source.times, source.committed
     covered = times[count - 1] - times[first] if count > first else 0.0
     if covered <= 0.0:
-        return None
-    started = datetime.fromisoformat(source.sessions[-1]["started"])
-    taken = datetime.fromtimestamp(path.stat().st_mtime, UTC) - started
-    return max(taken, timedelta(0)) * float((times[-1] - times[count - 1]) / covered)
+        return passed, None
+    taken = max(written - started, timedelta(0))
+    left = taken * float((times[-1] - times[count - 1]) / covered)
+    left -= min(left, max(now - written, timedelta(0)))
+    return passed, left or None
 
 
 def glances(path: str | Path, interval: float = 1.0) -> Iterator[Glance]:

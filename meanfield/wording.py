@@ -1,8 +1,24 @@
-"""Rules of pydantic in the words of this package."""
+"""Time spans, and rules of pydantic, in the words of this package."""
 
 from __future__ import annotations
 
-__all__ = ["rule_in_words"]
+__all__ = ["duration", "rule_in_words"]
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in words.
+
+    Examples
+    --------
+    >>> duration(3.21), duration(75), duration(7260)
+    ('3.2 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def rule_in_words(message: str) -> str:

@@ -13,11 +13,15 @@ from meanfield.experiment import Experiment
 from meanfield.measures import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
+from meanfield.reductions import radial
 from meanfield.scenarios.scenario import Scenario, count, early_times, number, parameter, within
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import OnlineSGD
 
 __all__ = ["TwoGaussians"]
+
+# Gauss nodes for |x| in each class: in 40 dimensions they leave an error of 1e-8 in the risk.
+_NODES = 8
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class TwoGaussians(Scenario):
     R_paper   1.7044  1.3385  1.1273  1.0706  0.700   0.1753
     mean |w|  0.7950  0.9801  1.2565  1.4231  2.3559  3.453
     ========  ======  ======  ======  ======  ======  ======
+
+    That reduction is what `meanfield compare` measures networks against.
 
     At the end the radii have two modes: a seventh of the neurons is near 0, most are
     above 3. Frames are at 0 and at geometrically spaced times from t_end/1000 on.
@@ -98,4 +104,5 @@ class TwoGaussians(Scenario):
             save_at=early_times(self.t_end, self.frames),
             solvers={online.name: online, flow.name: flow},
             summary=self.summary,
+            reduction=radial(neuron, law, nodes=_NODES),
         )

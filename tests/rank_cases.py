@@ -13,7 +13,8 @@ from meanfield.measures import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.observers import TestRisk
 from meanfield.problem import Problem
-from meanfield.ranks import shared_particles
+from meanfield.ranks import shared_particles, shared_run
+from meanfield.recording import Recording
 from meanfield.simulate import resume, simulate
 from meanfield.solvers.particle_flow import ParticleFlow
 
@@ -43,6 +44,10 @@ CASES = {
 }
 
 
+FEW = Recording(particles=9_999, dtype="float32")
+SAVED, LATER = [0.0, 0.1, 0.12, 0.3], [0.4, 0.5]
+
+
 class Stop:
     """Observer that interrupts a run, as a user does."""
 
@@ -51,37 +56,61 @@ class Stop:
             raise KeyboardInterrupt
 
 
-def make(folder, name, observers=()):
+def make(folder, name, suffix="", save_at=SAVED, observers=(), recording=None):
     learned, solver, dtype, sampling = CASES[name]
     held_out = Dataset(learned.data.inputs[:10] * 1.1, learned.data.targets[:10])
     with shared_particles(PARTICLES, points=24):
         start = Gaussian(learned.neuron.dim).sample(PARTICLES, 3, sampling, dtype)
         simulate(
-            learned, start, solver, t_end=0.3, save_at=[0.0, 0.1, 0.12, 0.3],
-            store=Path(folder) / f"{name}.h5", observers=(TestRisk(held_out), *observers),
+            learned, start, solver, t_end=save_at[-1], save_at=save_at,
+            store=Path(folder) / f"{name}{suffix}.h5", observers=(TestRisk(held_out), *observers),
+            recording=recording,
         )  # fmt: skip
+
+
+def part(folder, name):
+    make(folder, name, "-part", recording=FEW)
+
+
+def long(folder, name):
+    make(folder, name, "-long", SAVED + LATER)
+    make(folder, name, "-long-part", SAVED + LATER, recording=FEW)
 
 
 def stop(folder, name):
     try:
-        make(folder, name, [Stop()])
+        make(folder, name, "-stopped", observers=[Stop()])
     except KeyboardInterrupt:
         return
     raise AssertionError("the run was not interrupted")
 
 
 def proceed(folder, name):
-    held_out = CASES[name][0].data
-    held_out = Dataset(held_out.inputs[:10] * 1.1, held_out.targets[:10])
-    with shared_particles(PARTICLES, points=24):
-        resume(Path(folder) / f"{name}.h5", observers=[TestRisk(held_out)])
+    with shared_run(path := Path(folder) / f"{name}-stopped.h5"):
+        resume(path)
+
+
+def extend(folder, name):
+    for suffix in ("", "-part"):
+        with shared_run(path := Path(folder) / f"{name}-extended{suffix}.h5"):
+            resume(path, save_at=LATER)
+
+
+VERBS = {
+    "make": make,
+    "part": part,
+    "long": long,
+    "stop": stop,
+    "proceed": proceed,
+    "extend": extend,
+}
 
 
 def run(folder, tasks):
     """Do tasks such as ``make:direct-euler-float64``."""
     for task in tasks:
         verb, _, name = task.partition(":")
-        {"make": make, "stop": stop, "proceed": proceed}[verb](folder, name)
+        VERBS[verb](folder, name)
 
 
 if __name__ == "__main__":

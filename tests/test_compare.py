@@ -304,12 +304,15 @@ def test_accuracy_is_recorded_for_held_out_labels(tmp_path):
     )
 
 
-def test_progress_goes_to_standard_error(capsys, monkeypatch):
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+def test_a_log_is_told_of_each_part_on_standard_error(capsys, monkeypatch):
+    monkeypatch.setattr("meanfield.display.LOG_INTERVAL", 0.0)
     compare(LINE, (4, 8), seeds=2, reference=16, progress=True)
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "networks" in captured.err
+    lines = captured.err.splitlines()
+    assert lines[0].startswith("reference: t = 0 of ")
+    assert any(line.startswith("networks: 2 of 4, ") for line in lines)
+    assert lines[-1].startswith("networks: all done; constants are being predicted")
 
 
 # -- bad input -----------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 
-import numpy as np
 import pytest
 
 from meanfield import conduct, executors
@@ -14,8 +13,8 @@ from meanfield.compare import compare
 from meanfield.conduct import carry_out
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.executors import on_dask, on_processes, share_cores
-from meanfield.progress import StudyProgress
 from meanfield.study_folder import StudyFolder, run_task
+from meanfield.study_progress import StudyProgress
 from study_cases import LINE, same_samples, small_plan
 
 distributed = pytest.importorskip("distributed")
@@ -78,7 +77,8 @@ def test_processes_find_the_bits_of_one(study, monkeypatch, tmp_path, capfd):
     monkeypatch.setattr(conduct, "_WORTHWHILE", 0.0)
     same_samples(study, carry_out(small_plan(), workers=2, progress=True))
     captured = capfd.readouterr()
-    assert captured.out == captured.err == ""  # no terminal, and less than a minute
+    assert captured.out == ""  # no terminal, and less than a minute
+    assert captured.err == "networks: all done; constants are being predicted\n"
 
 
 def test_a_process_that_is_killed_loses_its_task_only(place, study):
@@ -172,7 +172,16 @@ def test_workers_that_cannot_be_are_answered_by_one_sentence(workers, message):
 # -- progress ------------------------------------------------------------------------------
 
 
-def test_what_is_left_is_estimated_from_the_nearest_width():
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still unless it is set."""
+    now = [0.0]
+    for module in ("display", "study_progress"):
+        monkeypatch.setattr(f"meanfield.{module}.monotonic", lambda: now[0])
+    return now
+
+
+def test_what_is_left_is_estimated_from_the_nearest_width(clock):
     costs = {1: 64, 2: 64, 3: 16, 4: 16}
     widths = {1: 64, 2: 64, 3: 8, 4: 8}
     with StudyProgress(costs, widths, shown=False) as progress:
@@ -182,38 +191,47 @@ def test_what_is_left_is_estimated_from_the_nearest_width():
         progress.processes = 2
         progress.finished(1, seconds=4.0)
         assert progress.seconds_left == pytest.approx((4.0 + 2.0 + 2.0) / 2)
-        progress.finished(2, seconds=4.0)
-        progress.finished(3, seconds=1.0)
-        progress.finished(4, seconds=1.0)
+        clock[0] = 3.0
+        assert progress.seconds_left == pytest.approx(1.0)
+        clock[0] = 60.0
+        assert progress.seconds_left is None
+        for number, seconds in ((2, 4.0), (3, 1.0), (4, 1.0)):
+            progress.finished(number, seconds)
         assert progress.seconds_left == 0.0
 
 
-def test_experience_tells_how_many_workers_a_cluster_has(monkeypatch):
-    clock = iter([0.0, 0.0, 10.0, 10.0])
-    monkeypatch.setattr("meanfield.progress.monotonic", lambda: next(clock))
+@pytest.mark.parametrize("power", [0.0, 1.0, 1.5, 2.0])
+def test_widths_between_and_beyond_known_ones_follow_their_power_law(clock, power):
+    widths = {1: 16, 2: 1024, 3: 128, 4: 4096}
+    with StudyProgress(widths, widths, shown=False) as progress:
+        for number in (1, 2):
+            progress.finished(number, seconds=float(widths[number]) ** power)
+        left = sum(float(widths[number]) ** power for number in (3, 4))
+        assert progress.seconds_left == pytest.approx(left)
+
+
+def test_the_last_wide_network_is_what_all_wait_for(clock):
+    widths = {1: 8, 2: 800, 3: 8, 4: 8}
+    with StudyProgress(widths, widths, shown=False) as progress:
+        progress.processes = 4
+        progress.finished(1, seconds=1.0)
+        assert progress.seconds_left == pytest.approx(100.0)
+
+
+def test_experience_tells_how_many_workers_a_cluster_has(clock):
     tasks = range(1, 13)
     with StudyProgress(dict.fromkeys(tasks, 5), dict.fromkeys(tasks, 5), shown=False) as progress:
         progress.processes = None
+        clock[0] = 10.0
         for number in range(1, 5):
             progress.finished(number, seconds=10.0)  # four tasks of 10 s within 10 s
         assert progress.seconds_left == 20.0
 
 
-def test_a_log_gets_a_line_a_minute(monkeypatch, capsys):
-    clock = iter(np.arange(0.0, 1000.0, 40.0))
-    monkeypatch.setattr("meanfield.progress.monotonic", lambda: next(clock))
+def test_a_log_gets_a_line_a_minute(clock, capsys):
     with StudyProgress({1: 30, 2: 30, 3: 30}, {1: 3, 2: 3, 3: 3}) as progress:
-        progress.finished(1, seconds=60.0)
-        progress.finished(2, seconds=60.0)
+        for number in (1, 2):
+            clock[0] += 50.0
+            progress.finished(number, seconds=50.0)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("networks: ")
-    assert "% done" in line
-    assert "about 1 min 0 s left" in line or "about 2 min 0 s left" in line
-
-
-def test_a_terminal_gets_a_bar_with_what_is_left(monkeypatch, capsys):
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    with StudyProgress({1: 30, 2: 30}, {1: 3, 2: 3}) as progress:
-        progress.finished(1, seconds=60.0)
-    assert "about 1 min 0 s left" in capsys.readouterr().err
+    assert line == "networks: 20 of 30, 66 % done, 1 min 40 s passed, about 50.0 s left"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import xarray
@@ -57,7 +58,7 @@ def expected(name):
         return found | {"density": np.broadcast_to(DENSITY / DENSITY.sum(), (3, 3, 2))}
     positions = POSITIONS + times[:, None, None]
     masses = np.full((frames, 3), 1 / 3)
-    if name == "weighted-1":
+    if name in ("weighted-1", "sums-1"):
         masses = np.broadcast_to(MASSES, (3, 3))
     if name == "masses-1":
         masses = np.array([MASSES, MASSES[[0, 2, 1]], MASSES[[0, 2, 1]]])
@@ -73,8 +74,8 @@ NAMES = sorted(path.stem for path in FILES.glob("*.h5"))
 
 
 def test_every_kind_of_file_is_there():
-    kinds = ["failed", "grid", "masses", "particles", "running", "single", "texts", "weighted"]
-    assert sorted([f"{kind}-1" for kind in kinds] + ["partial-2"]) == NAMES
+    kinds = ["failed", "grid", "masses", "particles", "running", "single", "sums", "texts"]
+    assert sorted([f"{kind}-1" for kind in (*kinds, "weighted")] + ["partial-2"]) == NAMES
 
 
 @pytest.mark.parametrize("read", [READ, of_package], ids=["page", "package"])
@@ -117,3 +118,26 @@ def test_files_of_today_are_read_by_the_page(tmp_path):
         found, wanted = READ(tmp_path / f"{name}.h5"), expected(name)
         assert set(found) == set(wanted)
         assert all(np.array_equal(found[key], value) for key, value in wanted.items())
+
+
+def sum_of_words(*parts):
+    """Words of arrays and texts, as the page says."""
+    total = 0
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else np.asarray(part).tobytes()
+        filled = content + bytes(-len(content) % 8)
+        total += sum(int.from_bytes(filled[i : i + 8], "little") for i in range(0, len(filled), 8))
+    return total % 2**64
+
+
+def test_checksums_are_those_of_the_page():
+    with h5py.File(FILES / "sums-1.h5") as file:
+        names, about = ["energy", "risk", "test_risk"], file.attrs
+        for index in range(3):
+            numbers = [file[name][index] for name in ("time", *names)]
+            assert file["checksums/numbers"][index] == sum_of_words(*numbers)
+            assert file["checksums/measure"][index] == sum_of_words(file["position"][index])
+        parts = [",".join(names), about["problem"], about["solver"], str(about["seed"])]
+        arrays = ("save_time", "weight", "data/inputs", "data/targets", "data/weights")
+        arrays = [file[name][()] for name in arrays]
+        assert file["checksums"].attrs["run"] == sum_of_words(*parts, *arrays)

@@ -249,6 +249,21 @@ def test_frames_too_far_apart_are_reported():
     assert "3 frames, t = 0 to 20" in repr(field)
 
 
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_with_kinks_ten_times_the_error_is_taken_without_a_word(activation, recwarn):
+    neuron = mf.Neuron(2, activation=activation)
+    start = mf.ParticleMeasure.gaussian(50, 4, seed=0)
+    run = recorded(
+        mf.Problem(neuron, tanh_problem().data), start, 5, 0.5, ParticleFlow("heun", step=0.01)
+    )
+    field = mf.MeanField(run)
+    recwarn.clear()
+    scale = 1.0 + np.sqrt(max(np.square(field.outputs(t)).mean() for t in run.times))
+    field.interpolation_error = 5e-4 * scale
+    field._warn_of_distance()
+    assert len(recwarn) == (1 if activation == "tanh" else 0)
+
+
 def test_fluctuations_of_stochastic_methods_show_in_the_error():
     problem = tanh_problem()
     start = mf.ParticleMeasure.gaussian(400, 4, seed=0)

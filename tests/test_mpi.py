@@ -16,12 +16,14 @@ import pytest
 from meanfield.engines.ensemble import Ensemble, current, spread
 from meanfield.errors import InvalidInputError
 from meanfield.launcher import launched_rank, rank_count
-from rank_cases import CASES, run
+from meanfield.trajectory import Trajectory
+from rank_cases import CASES, FEW, run
 
 ROOT = Path(__file__).parents[1]
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 MPIEXEC = str(MPIEXEC) if MPIEXEC.exists() else shutil.which("mpiexec")
 STOPPED = "direct-dopri5-float32"
+LENGTHENED = "sorted-dopri5-float64"
 
 
 def missing():
@@ -43,7 +45,7 @@ def launch(ranks, *arguments):
         env={**os.environ, **settings},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -60,7 +62,7 @@ def contents(path):
         file.visititems(add)
         assert file.attrs["status"] == b"complete"
         checksums = [file[f"state/{slot}"].attrs["checksum"] for slot in "01"]
-    return {**found, "checksums": checksums}
+    return {**found, "sums of states": checksums}
 
 
 def assert_same(path, expected):
@@ -69,36 +71,75 @@ def assert_same(path, expected):
     assert [name for name in expected if computed[name] != expected[name]] == []
 
 
+def made_by(ranks, folder, tasks):
+    """The folder, once so many ranks have done tasks there."""
+    done = launch(ranks, ROOT / "tests/rank_cases.py", folder, *tasks)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """Contents of the files that a single process makes."""
+    """Files that a single process makes."""
     folder = tmp_path_factory.mktemp("alone")
-    run(folder, [f"make:{name}" for name in CASES])
-    return {name: contents(folder / f"{name}.h5") for name in CASES}
+    run(folder, [*(f"make:{name}" for name in CASES), f"long:{LENGTHENED}"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Files that two ranks make; one of them is stopped before its end."""
+    tasks = [*(f"make:{name}" for name in CASES), f"part:{LENGTHENED}", f"stop:{STOPPED}"]
+    return made_by(2, tmp_path_factory.mktemp("two"), tasks)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory, two):
+    """Files that three ranks make, and with which they go on where two had ended."""
+    folder = tmp_path_factory.mktemp("three")
+    shutil.copy(two / f"{STOPPED}-stopped.h5", folder)
+    for suffix in ("", "-part"):
+        shutil.copy(two / f"{LENGTHENED}{suffix}.h5", folder / f"{LENGTHENED}-extended{suffix}.h5")
+    tasks = [*(f"make:{name}" for name in CASES), f"proceed:{STOPPED}", f"extend:{LENGTHENED}"]
+    return made_by(3, folder, tasks)
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_any_number_of_ranks_gives_the_bits_of_one_process(tmp_path, alone, ranks):
-    done = launch(ranks, ROOT / "tests/rank_cases.py", tmp_path, *(f"make:{c}" for c in CASES))
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("ranks", ["two", "three"])
+def test_any_number_of_ranks_gives_the_bits_of_one_process(alone, ranks, request):
+    folder = request.getfixturevalue(ranks)
     for name in CASES:
-        assert_same(tmp_path / f"{name}.h5", alone[name])
+        assert_same(folder / f"{name}.h5", contents(alone / f"{name}.h5"))
 
 
 @needs_mpi
-def test_another_number_of_ranks_resumes_to_the_same_bits(tmp_path, alone):
-    script = ROOT / "tests/rank_cases.py"
-    done = launch(2, script, tmp_path, f"stop:{STOPPED}")
-    assert done.returncode == 0, done.stderr
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    shutil.copy(tmp_path / f"{STOPPED}.h5", copy)
-    run(copy, [f"proceed:{STOPPED}"])
-    assert_same(copy / f"{STOPPED}.h5", alone[STOPPED])
-    done = launch(3, script, tmp_path, f"proceed:{STOPPED}")
-    assert done.returncode == 0, done.stderr
-    assert_same(tmp_path / f"{STOPPED}.h5", alone[STOPPED])
+def test_another_number_of_ranks_resumes_to_the_same_bits(tmp_path, alone, two, three):
+    name, expected = f"{STOPPED}-stopped.h5", contents(alone / f"{STOPPED}.h5")
+    shutil.copy(two / name, tmp_path)
+    run(tmp_path, [f"proceed:{STOPPED}"])
+    assert_same(tmp_path / name, expected)
+    assert_same(three / name, expected)
+
+
+@needs_mpi
+@pytest.mark.parametrize("suffix", ["", "-part"])
+def test_another_number_of_ranks_makes_a_run_longer_to_the_same_bits(alone, three, suffix):
+    found = contents(three / f"{LENGTHENED}-extended{suffix}.h5")
+    expected = contents(alone / f"{LENGTHENED}-long{suffix}.h5")
+    assert found.keys() == expected.keys()
+    # A state more was stored, so that each is in the other slot.
+    frames = [name for name in expected if not name.startswith(("state/", "sums of states"))]
+    assert [name for name in frames if found[name] != expected[name]] == []
+
+
+@needs_mpi
+def test_ranks_record_a_part_of_the_run(two):
+    part, whole = (Trajectory.open(two / f"{LENGTHENED}{end}.h5") for end in ("-part", ""))
+    numbers = part._header.support.numbers
+    assert len(numbers) == FEW.particles
+    assert (np.searchsorted(numbers, 65536) % 2, part.problem.neuron.dim % 2) == (1, 1)
+    for few, all_of in zip(part.measures, whole.measures, strict=True):
+        assert np.array_equal(few.positions, all_of.positions[numbers].astype(np.float32))
 
 
 @needs_mpi

@@ -225,7 +225,7 @@ def test_pickles_carry_the_fields_alone():
 def test_pictures_and_distances_take_a_population(tmp_path):
     law, problem = population("relu", 2)
     run = simulate(problem, start_for(problem), ParticleFlow(), t_end=0.2)
-    mf.plot(run, tmp_path / "run.png")
+    mf.plot.overview(run, tmp_path / "run.png")
     assert (tmp_path / "run.png").stat().st_size > 10_000
     assert mf.distances.function(problem, law.measure, split(law.measure)) < 1e-15
 

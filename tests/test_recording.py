@@ -9,11 +9,13 @@ import xarray
 
 from meanfield.cli import run as command
 from meanfield.compression import compress
+from meanfield.engines.ensemble import Ensemble, spread
 from meanfield.errors import DivergenceError, FileError, InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Gaussian, ParticleMeasure
 from meanfield.recording import PartialSupport, Recording, read_recorded_support
 from meanfield.simulate import resume, simulate
+from meanfield.solvers.grid_flow import GridFlow
 from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.supports import ParticleSupport, ReweightedSupport, support_of
@@ -151,13 +153,42 @@ def test_fewer_digits_of_all_particles(tmp_path):
     assert Trajectory.open(tmp_path / "run.h5")._header.support.numbers is None
 
 
+def test_a_grid_in_fewer_digits_goes_on_to_the_same_bits(tmp_path):
+    grid = GridMeasure.from_density(Gaussian(1).density, -6.0, 6.0, 60)
+    single = Recording(dtype="float32")
+
+    def run_grid(store, recording=single, observers=()):
+        return simulate(
+            PROBLEM, grid, GridFlow(), t_end=0.2, save_at=[0.0, 0.1, 0.2], store=store,
+            recording=recording, observers=observers,
+        )  # fmt: skip
+
+    whole = run_grid(tmp_path / "whole.h5")
+    with pytest.raises(KeyboardInterrupt):
+        run_grid(tmp_path / "run.h5", observers=[StopAt(1)])
+    again = resume(tmp_path / "run.h5")
+    assert again.risk.tolist() == whole.risk.tolist() == run_grid(None, None).risk.tolist()
+    for found, same, exact in zip(
+        again.measures, whole.measures, run_grid(None, None).measures, strict=True
+    ):
+        assert np.array_equal(found.density, same.density)
+        assert np.array_equal(found.density, exact.density.astype(np.float32))
+    with h5py.File(tmp_path / "run.h5", "r", locking=False) as file:
+        assert (file["density"].dtype, file.attrs["format_version"]) == (np.float32, 2)
+        assert file.attrs["run_dtype"] == "float64"
+    assert dict(again.describe())["grid"].count("in frames of float32") == 1
+    far = GridMeasure.trusted(np.full(60, 1e39), grid.lower, grid.upper)
+    with pytest.raises(OverflowError, match="a density leaves the range of float32"):
+        again._header.support.values(far)
+
+
 def test_what_cannot_be_recorded_is_said():
     with pytest.raises(InvalidInputError, match="particles must be"):
         Recording(particles=0)
     with pytest.raises(InvalidInputError, match="unknown dtype 'float16'"):
         Recording(dtype="float16")
     grid = GridMeasure.from_density(Gaussian(1).density, -3.0, 3.0, 12)
-    with pytest.raises(InvalidInputError, match="a grid is recorded whole"):
+    with pytest.raises(InvalidInputError, match="part of the cells of a grid is no measure"):
         FEW.of(support_of(grid), grid.weights, 0)
     lonely = ParticleMeasure([[0.0], [1.0], [2.0]], [1.0, 0.0, 0.0])
     support = support_of(lonely, changes_masses=True)
@@ -173,6 +204,20 @@ def test_a_position_beyond_float32_stops_the_run(tmp_path):
         run_to(tmp_path / "run.h5", Recording(dtype="float32"), start=far)
     broken = Trajectory.open(tmp_path / "run.h5")
     assert broken.status == "failed" and len(broken) == 0
+
+
+class OneOfTwo(Ensemble):
+    """A process whose neighbour has found a number."""
+
+    def largest(self, value):
+        return 1.0
+
+
+def test_a_position_beyond_float32_on_another_rank_stops_this_one_too():
+    single = Recording(dtype="float32").of(support_of(START), START.weights, 0)
+    assert single.values(START)["position"].dtype == np.float32
+    with spread(OneOfTwo()), pytest.raises(OverflowError, match="leaves the range of float32"):
+        single.values(START)
 
 
 def test_the_command_line_records_a_part(tmp_path, monkeypatch, capsys):

@@ -134,7 +134,23 @@ def test_times_of_the_study_are_frames_of_the_reference():
     run = run_reference(FLOW, ParticleFlow(), particles=64, times=times, seed=0)
     assert set(times) <= set(run.times)
     assert run.times[-1] == 0.9
-    assert len(run) == 20  # 19 of the experiment, and one that it has not
+    assert len(run) == 19  # those of the experiment, of which 0.35 has made way for 1/3
+    assert 0.35 not in run.times
+
+
+def test_frames_of_a_large_reference_are_few_early_ones_in_float32(monkeypatch):
+    times = np.array([0.0, 0.33, 1.0])
+    settings = {"particles": 64, "times": times, "seed": 0}
+    whole = run_reference(FLOW, ParticleFlow(), **settings)
+    assert whole.measures[0].positions.dtype == np.float64
+    monkeypatch.setattr("meanfield.reference._MANY_NUMBERS", 64 * 10)
+    monkeypatch.setattr("meanfield.reference._MOST_NUMBERS", 64 * 15)
+    run = run_reference(FLOW, ParticleFlow(), **settings)
+    assert len(run) == 15 < len(whole)
+    assert set(times) <= set(run.times)
+    assert run.times[7] < 0.1  # more than half of them in the first tenth
+    assert run.measures[0].positions.dtype == np.float32
+    np.testing.assert_allclose(run.risk[-1], whole.risk[-1], rtol=1e-12)
 
 
 def test_draws_from_a_random_reference_share_no_particle_with_the_target_or_each_other():

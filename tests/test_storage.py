@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -145,41 +144,49 @@ def test_run_without_a_state_cannot_be_continued(tmp_path):
         HDF5Store.reopen(tmp_path / "run.h5")
 
 
-WRITER = """
-import sys, numpy as np
-sys.path.insert(0, sys.argv[2])
+# Writers are killed one after the other, each some seconds after its file has come to be.
+WRITERS = """
+import os, signal, sys, time
+sys.path.insert(0, sys.argv[1])
 from test_storage import header, positions
 from meanfield.storage import HDF5Store
-run = header(frames=20000)
-store = HDF5Store(sys.argv[1])
-store.create(run)
-print("ready", flush=True)
-for index in range(20000):
-    frame = {"position": positions(index)}
-    store.write_frame(index, float(run.times[index]), frame, {"risk": 1.0})
-    print(index, flush=True)
+
+def write(path):
+    run, store = header(frames=20000), HDF5Store(path)
+    store.create(run)
+    told = os.open(path + ".told", os.O_WRONLY | os.O_CREAT)
+    for index in range(20000):
+        frame = {"position": positions(index)}
+        store.write_frame(index, float(run.times[index]), frame, {"risk": 1.0})
+        os.write(told, b".")
+    os._exit(0)
+
+for path, delay in zip(sys.argv[2::2], sys.argv[3::2], strict=True):
+    child = os.fork()
+    if not child:
+        write(path)
+    while not os.path.exists(path):
+        time.sleep(1e-3)
+    time.sleep(float(delay))
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
 """
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.01, 0.05, 0.13, 0.3])
-def test_killed_writer_loses_no_committed_frame(tmp_path, delay):
-    path = tmp_path / "run.h5"
-    folder = str(__file__).rsplit("/", 1)[0]
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), folder], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    told = process.stdout.read().split()
-    process.wait()
-    process.stdout.close()
-    trajectory = Trajectory.open(path)
-    assert len(trajectory) >= len(told) - 1  # the last line may be cut
-    for index in {0, len(trajectory) // 2, len(trajectory) - 1} & set(range(len(trajectory))):
-        assert np.array_equal(trajectory.measures[index].positions, positions(index))
-    with xarray.open_dataset(path, engine="h5netcdf") as frames:
-        assert frames.sizes["time"] == 20000
+def test_killed_writers_lose_no_committed_frame(tmp_path):
+    delays = {tmp_path / f"run{delay}.h5": delay for delay in (0.0, 0.01, 0.05, 0.13, 0.3)}
+    words = [str(word) for item in delays.items() for word in item]
+    folder = str(Path(__file__).parent)
+    subprocess.run([sys.executable, "-c", WRITERS, folder, *words], check=True)
+    for path in delays:
+        told = path.with_suffix(".h5.told")
+        trajectory = Trajectory.open(path)
+        assert len(trajectory) >= (told.stat().st_size if told.exists() else 0)
+        for index in {0, len(trajectory) // 2, len(trajectory) - 1} & set(range(len(trajectory))):
+            assert np.array_equal(trajectory.measures[index].positions, positions(index))
+        with xarray.open_dataset(path, engine="h5netcdf") as frames:
+            assert frames.sizes["time"] == 20000
+    assert len(trajectory) > 0
 
 
 def test_files_that_are_not_ours_are_refused(tmp_path):

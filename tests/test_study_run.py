@@ -117,6 +117,23 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
     assert "study.parts holds the tasks that finished" in capsys.readouterr().err
 
 
+def test_a_study_that_is_stopped_at_its_predictions_is_there_and_goes_on(
+    samples, monkeypatch, capsys
+):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("meanfield.conduct.predict", interrupted)
+        assert run(STUDY) == 130
+    assert "constants are being predicted" in capsys.readouterr().err
+    same("study.h5", samples)
+    assert Study.open("study.h5").notes[0].startswith("constants are still to be predicted")
+    assert run([*STUDY, "--quiet"]) == 0
+    assert "still to be predicted" not in " ".join(Study.open("study.h5").notes)
+    assert run([*STUDY, "--quiet"]) == 2  # finished now, and not to be overwritten
+
+
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch, capsys):
     pytest.importorskip("distributed")
     monkeypatch.setattr(executors, "_PATIENCE", 0.3)

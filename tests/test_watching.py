@@ -19,10 +19,11 @@ import pytest
 from rich.console import Console
 
 import meanfield as mf
-from meanfield import report, watching
+from meanfield import display, report, watching
 from meanfield.cli import run as command
 from meanfield.watching import Glance, glance, glances, is_being_written
 from solver_cases import CASES
+from terminals import Terminal, screens
 
 TIMES = np.linspace(0.0, 1.0, 21)
 
@@ -74,7 +75,10 @@ def test_a_running_simulation_is_read_again_and_again_and_followed_to_its_end(pa
         seen = list(glances(path, interval=0.05))
     assert {look.status for look in seen[:-1]} == {"running"}
     assert (seen[-1].status, seen[-1].frames) == ("complete", 21)
-    assert str(seen[-1]) == f"21 of 21 frames, t = 1 of 1, risk {whole.risk[-1]:.4g}"
+    ends = f"risk {whole.risk[-1]:.4g}, energy {whole.energy[-1]:.4g}"
+    assert str(seen[-1]) == f"21 of 21 frames, t = 1 of 1, {ends}"
+    assert seen[-1].risks == tuple(whole.risk)
+    assert seen[-1].step == whole.solver.step
     left = [look.remaining for look in seen if look.remaining is not None and look.frames > 8]
     assert timedelta(0) <= left[-1] <= left[0] < timedelta(seconds=30)
     assert command(["info", "--follow", "run.h5"]) == 0
@@ -132,21 +136,42 @@ def test_the_rest_is_estimated_from_the_pace_of_this_session(path):
     assert last.tzinfo == UTC
 
 
-def test_on_a_terminal_there_is_a_bar_and_elsewhere_lines():
+def test_on_a_terminal_there_is_a_dashboard_and_elsewhere_lines(monkeypatch):
+    monkeypatch.setattr(display, "_DELAY", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
     looks = [
-        Glance("running", "", 3, 21, 0.1, 1.0, 0.5, timedelta(seconds=90)),
-        Glance("complete", "", 21, 21, 1.0, 1.0, 0.25, None),
+        Glance("running", "", 3, 21, 0.1, 1.0, timedelta(seconds=90), risks=(0.5,), step=0.01),
+        Glance("complete", "", 21, 21, 1.0, 1.0, risks=(0.5, 0.25)),
     ]
-    for terminal in (False, True):
-        text = StringIO()
-        console = Console(file=text, force_terminal=terminal, width=200)
-        assert report.follow(console, iter(looks)) is looks[-1]
-        if not terminal:
-            lines = text.getvalue().splitlines()
-            assert lines[0].startswith("3 of 21 frames, t = 0.1 of 1, risk 0.5, about 1 min 30 s")
-            assert lines[1:] == ["21 of 21 frames, t = 1 of 1, risk 0.25"]
-        else:
-            assert "100 %" in text.getvalue()
+    text = StringIO()
+    assert report.follow(Console(file=text, width=200), iter(looks)) is looks[-1]
+    lines = text.getvalue().splitlines()
+    assert lines[0].startswith("3 of 21 frames, t = 0.1 of 1, risk 0.5, about 1 min 30 s")
+    assert lines[1:] == ["21 of 21 frames, t = 1 of 1, risk 0.25"]
+    text = Terminal()
+
+    def seen():
+        yield looks[0]
+        patience = time.monotonic() + 20.0
+        while "10 %" not in text.getvalue() and time.monotonic() < patience:
+            time.sleep(0.005)
+        yield looks[1]
+
+    console = Console(file=text, force_terminal=True, width=80)
+    assert report.follow(console, seen()) is looks[-1]
+    picture = next(lines for lines in screens(text.getvalue()) if "10 %" in lines[0])
+    assert "step 0.01" in picture[2] and "about 1 min 30 s left  until" in picture[3]
+    assert not any(list(screens(text.getvalue()))[-1])
+
+
+def test_the_step_of_an_adaptive_method_is_that_of_its_newest_state(path):
+    told = []
+    CASES["particle-flow-dopri5"].run(TIMES[:3], store=path, observers=[told.append])
+    assert glance(path).step == told[-1].step > 0.0
+    with h5py.File(path, "r+") as file:
+        for slot in file["state"].values():
+            slot["next_step"][()] = np.nan
+    assert glance(path).step is None
 
 
 def test_where_a_disk_has_no_locks_nobody_is_declared_dead(path, monkeypatch):

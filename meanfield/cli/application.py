@@ -13,7 +13,7 @@ import typer
 from meanfield.cli.comparing import check, compare
 from meanfield.cli.keeping import compress, warmup
 from meanfield.cli.options import Verb, Verbs, WorkingVerb, spread_settings, usage_sentence
-from meanfield.cli.showing import animate, info, plot, scenarios
+from meanfield.cli.showing import animate, info, plot, scenarios, view
 from meanfield.cli.simulating import simulate
 from meanfield.cli.speech import say
 from meanfield.errors import FileError, InvalidInputError, MeanfieldError
@@ -61,6 +61,7 @@ app.command(cls=WorkingVerb)(simulate)
 app.command(cls=WorkingVerb)(compare)
 app.command(cls=WorkingVerb)(check)
 app.command(cls=Verb)(animate)
+app.command(cls=Verb)(view)
 app.command(cls=Verb)(plot)
 app.command(cls=Verb)(info)
 app.command(cls=Verb)(compress)

@@ -72,7 +72,6 @@ def compare(
     stand_in = read_reference(reference)
     described = named_experiment(source, settings, {"t_end": t_end})
     path = data_file(out or Path(f"{described.name}-study.h5"))
-    check_output(path, force)
     if figure is not None:
         check_output(figure, force, _PICTURES)
         if figure.absolute() == path.absolute():

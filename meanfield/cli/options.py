@@ -25,17 +25,30 @@ __all__ = [
     "Force",
     "FrameDtype",
     "FrameParticles",
+    "Megabytes",
+    "Arrows",
+    "MovieClock",
+    "MovieDirections",
+    "MovieLayout",
     "MovieOut",
     "MovieSeconds",
+    "NoBrowser",
+    "LimitFile",
+    "PanelDirections",
+    "PanelNames",
+    "PanelTime",
     "Particles",
     "PageOut",
     "PictureOut",
+    "Port",
     "Quiet",
     "Reference",
     "Replicas",
     "Resume",
     "ResumeStudy",
     "RunFile",
+    "RunFiles",
+    "RunOrStudyFiles",
     "RunOut",
     "ScenarioName",
     "Seed",
@@ -48,6 +61,7 @@ __all__ = [
     "TaskNumber",
     "Verb",
     "Verbs",
+    "Verify",
     "Widths",
     "Workers",
     "WorkingVerb",
@@ -57,6 +71,8 @@ __all__ = [
 
 # Stands for the names of all solvers, which are looked up when help is shown.
 _ALL_SOLVERS = "ALL-SOLVERS"
+# Stands for the names of all panels.
+_ALL_PANELS = "ALL-PANELS"
 
 Source = Annotated[
     str,
@@ -79,6 +95,23 @@ RunFile = Annotated[
     typer.Argument(
         metavar="RUN.h5", help="A file that 'meanfield simulate' wrote.", show_default=False
     ),
+]
+RunFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN.h5 …",
+        help="Files that 'meanfield simulate' wrote; several are shown side by side.",
+        show_default=False,
+    ),
+]
+Port = Annotated[
+    int, typer.Option("--port", metavar="P", help="Port of this machine; 0 for any free one.")
+]
+NoBrowser = Annotated[
+    bool, typer.Option("--no-browser", metavar="", help="Open no browser; only say the address.")
+]
+Megabytes = Annotated[
+    float, typer.Option("--megabytes", metavar="M", help="About how large a page may be.")
 ]
 SolverName = Annotated[
     str | None,
@@ -162,6 +195,10 @@ Follow = Annotated[
     bool,
     typer.Option("--follow", metavar="", help="Show how far a running simulation is, to its end."),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", metavar="", help="Read every frame, compare it with its checksum."),
+]
 Widths = Annotated[
     str, typer.Option("--particles", metavar="N,N,…", help="Widths to compare, increasing.")
 ]
@@ -214,14 +251,80 @@ PageOut = Annotated[
 ]
 MovieOut = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="Movie: .mp4 (default), .gif or .html."),
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help="Movie: .mp4 (default), .webm, .gif; run-%04d.png for pictures; or a page: .html.",
+    ),
 ]
 MovieSeconds = Annotated[
     float, typer.Option("--seconds", metavar="S", help="How long it plays, without its ends.")
 ]
+MovieLayout = Annotated[
+    str | None,
+    typer.Option(
+        "--layout",
+        metavar="NAME",
+        help="Beside the measure: function (of one or two inputs), outputs, law, or risk alone.",
+    ),
+]
+MovieClock = Annotated[
+    str,
+    typer.Option(
+        "--clock",
+        metavar="NAME",
+        help="Pictures go with pace, linear (time), log (of time), or arc-length (of the path).",
+    ),
+]
+MovieDirections = Annotated[
+    str | None,
+    typer.Option(
+        "--directions",
+        metavar="RULE|A,B",
+        help="Axes: kinks, weights, angles, lengths, principal, or two parameters as a_0,w_0.",
+    ),
+]
+Arrows = Annotated[
+    bool, typer.Option("--arrows", metavar="", help="Draw the velocities of neurons.")
+]
 PictureOut = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Picture: .png (default), .pdf or .svg."),
+]
+RunOrStudyFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN.h5",
+        help="Files that 'meanfield simulate' wrote, or one of 'meanfield compare'.",
+        show_default=False,
+    ),
+]
+PanelNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--panel",
+        metavar="NAME",
+        help=f"Draw this panel instead of the overview; may be given several times: {_ALL_PANELS}.",
+        show_default=False,
+    ),
+]
+LimitFile = Annotated[
+    Path | None,
+    typer.Option("--limit", metavar="RUN.h5", help="A run to draw as the limit: panel risk."),
+]
+PanelDirections = Annotated[
+    str | None,
+    typer.Option(
+        "--directions",
+        metavar="NAME|NAME,NAME",
+        help="Which parameters to show, such as b or w_0,b; or a rule, such as principal.",
+    ),
+]
+PanelTime = Annotated[
+    float | None,
+    typer.Option(
+        "--time", metavar="T", help="Time of the panels that show one; the end by default."
+    ),
 ]
 DataFile = Annotated[
     Path,
@@ -256,6 +359,10 @@ class Verb(_PlainHelp, TyperCommand):
         names = ", ".join(sorted(solvers)).replace("particle-flow", "particle-flow (or particles)")
         for param in self.params:
             text = getattr(param, "help", None) or ""
+            if _ALL_PANELS in text:
+                from meanfield.plotting.catalogue import catalogue
+
+                text = text.replace(_ALL_PANELS, ", ".join(catalogue))
             param.help = text.replace(_ALL_SOLVERS, names)  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 

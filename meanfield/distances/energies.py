@@ -56,7 +56,8 @@ def unbiased_energy(mu: Measure, nu: Measure) -> float:
 
     The U-statistic: pairs of a particle with itself do not count. Its mean over iid
     samples is the squared distance of their laws, 0 if these are equal, so that it may
-    be negative; where `energy`² has the mean of (E|X − X'|/N + E|Y − Y'|/M) in addition.
+    be negative; where the square of `energy` has the mean of
+    (E|X − X'|/N + E|Y − Y'|/M) in addition.
     A grid is not a sample but its law.
 
     Parameters

@@ -11,7 +11,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
@@ -20,34 +19,41 @@ from meanfield.neurons import Neuron
 from meanfield.plotting.colouring import Colouring
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.field import Field
+from meanfield.plotting.smooth_image import as_bytes, show_image
 from meanfield.plotting.style import (
     BLUE,
     DIVERGING,
     FAINT,
-    QUIET,
+    INK,
     axes_or_new,
     class_colours,
+    note,
     theme,
 )
 from meanfield.plotting.survey import stand_in
 from meanfield.plotting.view import CELLS, Limits, View, view_of_measure
 from meanfield.typing import Float64Array
 
-__all__ = ["Cloud", "add_key", "plot_measure"]
+__all__ = ["Cloud", "add_key", "measure"]
 
 MOST_POINTS = 5000
 _STAND_INS = 2**16  # particles for a grid whose directions are no parameters
 _LONGEST_STEP = 0.15  # of a trail between two moments, as a part of the axis
+_PIECE = 3  # steps of a trail of one shade
+_MOST_GRAINS = 30_000  # particles that the finer density shows one by one
+_GRAIN_CELLS = 2.0  # cells over which such a particle spreads
+_CONTOURS = (0.02, 0.1, 0.3, 0.6, 0.9)  # densities of a grid, in units of the ceiling
 
 
 class Cloud:
     """A measure on axes, to be redrawn as it moves.
 
     Up to 5000 particles are drawn as points, whose area goes with their mass; more as
-    a density, whose hue is the mean colour and whose depth goes with a
-    power 0.4 of the mass. With one direction only, the density is drawn as a curve.
-    The density of a grid is drawn cell by cell where the directions are parameters, and
-    as that of many particles where not.
+    a density, whose hue is the mean colour and whose depth goes with a power of the mass:
+    0.4, or less where up to 30,000 particles would not be seen one by one. With one
+    direction only, the density is drawn as a curve. The density of a grid is drawn cell by
+    cell, with lines of equal density, where the directions are parameters, and as that of
+    many particles where not.
 
     Parameters
     ----------
@@ -60,6 +66,7 @@ class Cloud:
         self.view = view
         self._artist: Any = None
         self._trails: LineCollection | None = None
+        self._contours: Any = None
         ax.set_xlim(*view.limits[0])
         ax.set_xlabel(view.directions.labels[0])
         if view.is_profile:
@@ -93,6 +100,12 @@ class Cloud:
         else:
             self._draw_density(measure)
 
+    def fade(self) -> None:
+        """Make what is shown a pale ground for something else."""
+        artists = self._artist if isinstance(self._artist, tuple) else (self._artist,)
+        for artist in artists:
+            artist.set_alpha(0.4)
+
     def _draw_points(self, measure: Measure) -> None:
         order = self.view.colouring.order(measure.positions)
         positions, masses = measure.positions[order], measure.weights[order]
@@ -110,34 +123,49 @@ class Cloud:
     def _draw_density(self, measure: Measure) -> None:
         points = self.view.directions.project(measure.positions)
         masses = measure.weights
-        density = self.view.density(points, masses)
+        fineness = 2 if len(measure) <= _MOST_GRAINS else 1
+        density = self.view.density(points, masses, fineness)
         colours = self.view.colouring.colours(measure.positions)
         image = np.empty((*density.shape, 4))
         floor = 1e-12 * self.view.ceiling
         for channel in range(3):
-            tinted = self.view.density(points, masses * colours[:, channel])
+            tinted = self.view.density(points, masses * colours[:, channel], fineness)
             image[..., channel] = tinted / np.maximum(density, floor)
-        image[..., 3] = np.clip(density / self.view.ceiling, 0.0, 1.0) ** 0.4
-        self._show_image(np.clip(image, 0.0, 1.0), self.view.limits)
+        share = np.clip(density / self.view.ceiling, 0.0, 1.0)
+        image[..., 3] = share**0.4
+        if fineness > 1:
+            image[..., 3] = _opacity_of_grains(share, 1.0 / len(measure) / self.view.ceiling)
+        self._show_image(image, self.view.limits)
 
     def _draw_field(self, field: Field) -> None:
         if self.view.is_profile:
             self._show_curve(*field.curve())
         else:
-            self._show_image(field.image(), field.limits)
+            image = field.image()
+            self._show_image(image, field.limits)
+            self._show_contours(image[..., 3], field.limits)
 
-    def _show_image(self, image: Float64Array, limits: Limits) -> None:
+    def _show_contours(self, opacity: Float64Array, limits: Limits) -> None:
+        """Lines of equal density, each a given part of the ceiling."""
+        if self._contours is not None:
+            self._contours.remove()
+            self._contours = None
+        lowest, highest = float(opacity.min()), float(opacity.max())
+        levels = [part**0.4 for part in _CONTOURS if lowest < part**0.4 < highest]
+        if min(opacity.shape) < 2 or not levels:
+            return
+        sides = [
+            low + (high - low) * (np.arange(count) + 0.5) / count
+            for (low, high), count in zip(limits, opacity.shape[::-1], strict=True)
+        ]
+        self._contours = self.ax.contour(
+            *sides, opacity, levels, colors=[INK], linewidths=0.7, alpha=0.4, zorder=2.2
+        )
+
+    def _show_image(self, shades: Float64Array, limits: Limits) -> None:
         if self._artist is None:
-            self._artist = self.ax.imshow(
-                image,
-                extent=(*limits[0], *limits[1]),
-                origin="lower",
-                aspect="equal" if self.view.directions.equal else "auto",
-                zorder=2,
-            )
-            self.ax.set_xlim(*self.view.limits[0])
-            self.ax.set_ylim(*self.view.limits[1])
-        self._artist.set_data(image)
+            self._artist = show_image(self.ax, as_bytes(shades), limits, 2.0)
+        self._artist.set_data(as_bytes(shades))
 
     def _draw_profile(self, measure: Measure) -> None:
         points = self.view.directions.project(measure.positions)
@@ -155,29 +183,47 @@ class Cloud:
         line.set_ydata(density)
         area.set_data(centres, density, np.zeros(len(centres)))
 
-    def draw_trails(self, paths: Sequence[Float64Array], colours: Float64Array) -> None:
+    def draw_trails(self, paths: Float64Array, colours: Float64Array) -> None:
         """Draw behind the particles where some of them came from, fading backwards.
 
         Parameters
         ----------
-        paths : sequence of (s, 2) arrays
-            Coordinates of one particle each, from the past to now. Jumps across a good
+        paths : (m, s, 2) array
+            Coordinates of m particles at s moments, from the past to now. Jumps across a good
             part of the picture, as of a kink through infinity, are left out.
-        colours : (number of paths, 3) array
+        colours : (m, 3) array
         """
-        if self.view.is_profile or not paths or len(paths[0]) < 2:
+        paths = np.asarray(paths)
+        if self.view.is_profile or paths.size == 0 or paths.shape[1] < 2:
             return
-        segments = np.concatenate([np.stack([path[:-1], path[1:]], axis=1) for path in paths])
-        steps = len(paths[0]) - 1
-        fading = np.tile(np.linspace(0.0, 0.75, steps), len(paths))
-        shades = np.column_stack([np.repeat(colours, steps, axis=0), fading])
+        longest = _LONGEST_STEP * np.ptp(np.asarray(self.view.limits), axis=1)
+        short = (np.abs(np.diff(paths, axis=1)) < longest).all(axis=2)
+        ends = np.arange(paths.shape[1] - 1, 0, -_PIECE)[::-1]
+        pieces, shades = [], []
+        for end, opacity in zip(ends, np.linspace(0.0, 0.75, len(ends)), strict=True):
+            start = max(end - _PIECE, 0)
+            whole = short[:, start:end].all(axis=1)
+            broken = np.argwhere(short[:, start:end] & ~whole[:, None])
+            pieces += list(paths[whole, start : end + 1])
+            pieces += [paths[row, start + step : start + step + 2] for row, step in broken]
+            rows = np.concatenate([np.flatnonzero(whole), broken[:, 0]])
+            shades += [(*colour, opacity) for colour in colours[rows]]
         if self._trails is None:
             self._trails = LineCollection([], linewidths=1.5, zorder=2.5)
             self.ax.add_collection(self._trails, autolim=False)
-        spans = np.ptp(np.asarray(self.view.limits), axis=1)
-        short = (np.abs(segments[:, 1] - segments[:, 0]) < _LONGEST_STEP * spans).all(axis=1)
-        self._trails.set_segments(list(segments[short]))
-        self._trails.set_color(list(map(tuple, shades[short])))
+        self._trails.set_segments(pieces)
+        self._trails.set_color(shades)
+
+
+def _opacity_of_grains(share: Float64Array, mass: float) -> Float64Array:
+    """Opacity for shares of the ceiling, if single particles have that mass.
+
+    The power of the share is 0.4 or so low that a particle alone is a round grain of a third
+    of full depth; but no power is so low that all looks the same.
+    """
+    alone = mass / _GRAIN_CELLS
+    power = np.clip(np.log(0.3) / np.log(alone), 0.18, 0.4) if alone < 0.5 else 0.4
+    return np.asarray(share**power * np.minimum(2.0 * share / alone, 1.0))
 
 
 def point_style(count: float) -> tuple[float, float]:
@@ -231,19 +277,7 @@ def add_key(axes: Axes | Sequence[Axes], colouring: Colouring) -> None:
 
 def note_outside(ax: Axes, share: float) -> Any:
     """Small note in the corner of how much mass lies beyond the axes; the text artist."""
-    text = ax.text(
-        0.985,
-        0.015,
-        outside_text(share),
-        transform=ax.transAxes,
-        ha="right",
-        va="bottom",
-        fontsize=8.0,
-        color=QUIET,
-        zorder=5,
-    )
-    text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
-    return text
+    return note(ax, outside_text(share), right=True)
 
 
 def outside_text(share: float) -> str:
@@ -251,7 +285,7 @@ def outside_text(share: float) -> str:
     return f"{share:.0%} of the mass beyond" if share >= 0.03 else ""
 
 
-def plot_measure(
+def measure(
     measure: Measure,
     directions: View | Directions | str | tuple[str, ...] | None = None,
     ax: Axes | None = None,
@@ -268,7 +302,7 @@ def plot_measure(
     measure : ParticleMeasure or GridMeasure
         In p dimensions.
     directions : View, Directions, name of a rule, or pair of parameter names, optional
-        Which directions; `meanfield.plotting.view` makes a view that suits a whole run,
+        Which directions; `meanfield.plot.view` makes a view that suits a whole run,
         so that pictures of its frames compare. By default what tells most about
         this measure: see `meanfield.plotting.directions.choose_directions`.
     ax : Axes, optional
@@ -288,8 +322,8 @@ def plot_measure(
     Examples
     --------
     >>> import meanfield as mf
-    >>> measure = mf.ParticleMeasure.gaussian(300, 4, seed=0)
-    >>> ax = plot_measure(measure, ("a_0", "b"), neuron=mf.Neuron(inputs=2))
+    >>> cloud = mf.ParticleMeasure.gaussian(300, 4, seed=0)
+    >>> ax = mf.plot.measure(cloud, ("a_0", "b"), neuron=mf.Neuron(inputs=2))
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('outer weight $a$', 'bias $b$')
     """

@@ -88,10 +88,11 @@ def choose_directions(
     Parameters
     ----------
     subject : Subject
-    wanted : Directions, name of a rule, pair of parameter names, or None
+    wanted : Directions, name of a rule or of a parameter, one or two of these, or None
         With None, the first rule that applies: ``"parameters"`` if there are at most
         two; ``"kinks"`` for piecewise linear neurons on the line; ``"weights"`` for
-        neurons on the plane; else ``"principal"``.
+        neurons on the plane; else ``"principal"``. By name there are also ``"angles"``, the
+        angle of w against |w| for two inputs, and ``"lengths"``, |w| against a.
 
     Raises
     ------
@@ -101,6 +102,10 @@ def choose_directions(
     if isinstance(wanted, Directions):
         return wanted
     if isinstance(wanted, str):
+        if wanted in subject.names:
+            return _named_parameters(subject, (wanted,))
+        if wanted not in rules:
+            raise unknown_name("direction", wanted, [*rules, *subject.names])
         return rules[wanted](subject)
     if wanted is not None:
         return _named_parameters(subject, tuple(wanted))
@@ -209,6 +214,48 @@ def _weights(subject: Subject) -> Directions:
     return Directions("weights", labels, function, equal=True)
 
 
+def _angles(subject: Subject) -> Directions:
+    """Angle of w against |w|, times |a| where that is the invariant; neurons on the plane.
+
+    What leaves at the angle π comes in again at −π.
+    """
+    neuron = subject.neuron
+    if neuron is None or neuron.inputs != 2:
+        raise InvalidInputError("the rule 'angles' is for neurons with two inputs")
+    outer = neuron.outer_columns
+    scaled = outer > 0 and neuron.activation.homogeneity is not None
+
+    def function(positions: Float64Array) -> Float64Array:
+        inner = positions[:, outer : outer + 2]
+        lengths = np.linalg.norm(inner, axis=1)
+        if scaled:
+            lengths = lengths * np.linalg.norm(positions[:, :outer], axis=1)
+        return np.column_stack([np.arctan2(inner[:, 1], inner[:, 0]), lengths])
+
+    labels = ("angle of $w$", "feature $|a|\\,|w|$" if scaled else "length $|w|$")
+    return Directions("angles", labels, function, ((-np.pi, np.pi), None))
+
+
+def _lengths(subject: Subject) -> Directions:
+    """Length |w| against the outer weight a, or its length if there are several; or alone."""
+    neuron = subject.neuron
+    if neuron is None:
+        raise InvalidInputError("the rule 'lengths' needs to know the neuron")
+    outer, inputs = neuron.outer_columns, neuron.inputs
+
+    def function(positions: Float64Array) -> Float64Array:
+        lengths = np.linalg.norm(positions[:, outer : outer + inputs], axis=1, keepdims=True)
+        if outer == 0:
+            return np.asarray(lengths)
+        weights = positions[:, :1]
+        if outer > 1:
+            weights = np.linalg.norm(positions[:, :outer], axis=1, keepdims=True)
+        return np.hstack([lengths, weights])
+
+    labels = ("length $|w|$", "outer weight $a$" if outer == 1 else "outer weights $|a|$")
+    return Directions("lengths", labels[: 1 + (outer > 0)], function)
+
+
 def _principal(subject: Subject) -> Directions:
     """Principal directions of the motion, or of the measure if nothing moved.
 
@@ -259,6 +306,8 @@ for _name, _rule in (
     ("parameters", _parameters),
     ("kinks", _kinks),
     ("weights", _weights),
+    ("angles", _angles),
+    ("lengths", _lengths),
     ("principal", _principal),
 ):
     rules.register(_name, _rule)

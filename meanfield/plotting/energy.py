@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from meanfield.errors import InvalidInputError
 from meanfield.plotting.risk import scale_time
 from meanfield.plotting.style import BLUE, ORANGE, axes_or_new, theme
-from meanfield.plotting.survey import Run
+from meanfield.plotting.survey import Run, require_frames
 from meanfield.typing import Float64Array
 
-__all__ = ["has_free_energy", "has_gap", "plot_energy", "plot_gap"]
+__all__ = ["energy", "gap", "has_free_energy", "has_gap"]
 
 _GAP = "optimality_gap"
 # A logarithmic axis ends so far below the largest gap: what is smaller is rounding.
@@ -28,7 +28,7 @@ def has_gap(run: Run) -> bool:
     return _GAP in run.observables and bool(np.isfinite(run.observables[_GAP]).any())
 
 
-def plot_energy(run: Run, ax: Axes | None = None) -> Axes:
+def energy(run: Run, ax: Axes | None = None) -> Axes:
     """Draw the free energy F(μ_t) over mean-field time.
 
     If the run has recorded `optimality_gap`, a band shows where min F lies: below F(μ_t),
@@ -49,29 +49,30 @@ def plot_energy(run: Run, ax: Axes | None = None) -> Axes:
     InvalidInputError
         If the run has no frames, or an infinite energy: that of noisy particles.
     """
-    energy, times = run.energy, run.times
-    if not np.isfinite(energy).any():
+    require_frames(run.measures)
+    values, times = run.energy, run.times
+    if not np.isfinite(values).any():
         raise InvalidInputError(
             "the run has no finite energy to show: the entropy of particles is infinite; "
             "plot its risk, or run the solver grid"
         )
     with theme():
         axes = axes_or_new(ax, 5.6, 3.6)
-        axes.plot(times, energy, color=BLUE, zorder=3, marker="o" if len(times) == 1 else "")
+        axes.plot(times, values, color=BLUE, zorder=3, marker="o" if len(times) == 1 else "")
         if has_gap(run):
-            bound = np.fmax.accumulate(energy - run.observables[_GAP])
+            bound = np.fmax.accumulate(values - run.observables[_GAP])
             axes.fill_between(
-                times, bound, energy, color=ORANGE, alpha=0.18, linewidth=0, zorder=2,
+                times, bound, values, color=ORANGE, alpha=0.18, linewidth=0, zorder=2,
                 label=r"$\min\,F$ lies here",
             )  # fmt: skip
-            _show_the_end_of(axes, energy, bound)
+            _show_the_end_of(axes, values, bound)
             axes.legend(loc="upper right", handlelength=1.4)
         scale_time(axes, times)
         axes.set_ylabel(r"energy $F(\mu_t)$")
     return axes
 
 
-def plot_gap(run: Run, ax: Axes | None = None) -> Axes:
+def gap(run: Run, ax: Axes | None = None) -> Axes:
     """Draw the certificate over mean-field time: F(μ_t) − min F is at most this.
 
     Parameters
@@ -93,10 +94,10 @@ def plot_gap(run: Run, ax: Axes | None = None) -> Axes:
         raise InvalidInputError(
             "the run has recorded no certificate; give simulate the observer OptimalityGap()"
         )
-    gap = run.observables[_GAP]
+    values = run.observables[_GAP]
     with theme():
         axes = axes_or_new(ax, 5.6, 3.6)
-        shown = np.where(gap > _DECADES * np.nanmax(gap), gap, np.nan)
+        shown = np.where(values > _DECADES * np.nanmax(values), values, np.nan)
         axes.plot(
             run.times, shown, color=ORANGE, zorder=3, marker="o" if len(run.times) == 1 else ""
         )

@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Measure
+from meanfield.plotting.smooth_image import as_bytes, show_image
 from meanfield.plotting.style import (
     BLUE,
     DIVERGING,
@@ -23,11 +24,11 @@ from meanfield.plotting.style import (
     theme,
     time_text,
 )
-from meanfield.plotting.survey import Run, stand_in
+from meanfield.plotting.survey import Run, require_frames, stand_in
 from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array
 
-__all__ = ["Curve", "DecisionMap", "function_panel", "plot_function"]
+__all__ = ["Curve", "DecisionMap", "function", "function_panel", "measure_at"]
 
 _SHOWN_POINTS = 600
 _MAP_WORK = 8_000_000  # pairs of grid points and neurons for one map
@@ -80,6 +81,8 @@ class Curve:
         With d = 1.
     """
 
+    floor = 4.0
+
     def __init__(self, ax: Axes, problem: AnyProblem) -> None:
         self.ax = ax
         self.problem = problem
@@ -95,7 +98,11 @@ class Curve:
 
     def values(self, measure: Measure) -> Float64Array:
         """What is drawn of a measure at `points`, shape (401, k)."""
-        return probabilities(self.problem, _predict(self.problem, measure, self.points[:, None]))
+        return self.values_of(self.problem, measure)
+
+    def values_of(self, problem: AnyProblem, measure: Measure) -> Float64Array:
+        """The same of a measure of another problem in one input."""
+        return probabilities(problem, _predict(problem, measure, self.points[:, None]))
 
     def draw(self, measure: Measure) -> None:
         """Show the function of this measure instead of what was shown before."""
@@ -162,6 +169,8 @@ class DecisionMap:
         Number of neurons, for the fineness of the map.
     """
 
+    floor = 1.0
+
     def __init__(self, ax: Axes, problem: AnyProblem, particles: int) -> None:
         self.ax = ax
         self.problem = problem
@@ -195,13 +204,10 @@ class DecisionMap:
         picture = self._picture(outputs).reshape(self.cells, self.cells, 3)
         if self._image is None:
             half = 0.5 * (self.high - self.low) / (self.cells - 1)
-            left, bottom = self.low - half
-            right, top = self.high + half
-            extent = (left, right, bottom, top)
-            self._image = self.ax.imshow(picture, extent=extent, origin="lower", zorder=1)
-            self.ax.set_xlim(self.low[0], self.high[0])
-            self.ax.set_ylim(self.low[1], self.high[1])
-        self._image.set_data(picture)
+            (left, bottom), (right, top) = self.low - half, self.high + half
+            limits = ((float(left), float(right)), (float(bottom), float(top)))
+            self._image = show_image(self.ax, as_bytes(picture), limits, 1.0)
+        self._image.set_data(as_bytes(picture))
         if self.separates:
             self._draw_boundary(outputs.reshape(self.cells, self.cells))
 
@@ -267,7 +273,7 @@ def function_panel(ax: Axes, problem: AnyProblem, particles: int) -> Curve | Dec
     )
 
 
-def plot_function(run: Run, index: int = -1, ax: Axes | None = None) -> Axes:
+def function(run: Run, index: int = -1, ax: Axes | None = None) -> Axes:
     """Draw the learned function at one frame with the data.
 
     For one input a curve over the data points; for two inputs a map of the output
@@ -291,10 +297,7 @@ def plot_function(run: Run, index: int = -1, ax: Axes | None = None) -> Axes:
     InvalidInputError
         If there are more than two inputs, or no such frame.
     """
-    count = len(run.measures)
-    if not -count <= index < count:
-        raise InvalidInputError(f"index must be from {-count} to {count - 1}, got {index}")
-    measure = run.measures[index]
+    measure = measure_at(run, index)
     with theme():
         axes = axes_or_new(ax)
         panel = function_panel(axes, run.problem, len(measure))
@@ -304,3 +307,18 @@ def plot_function(run: Run, index: int = -1, ax: Axes | None = None) -> Axes:
         text = in_math(time_text(float(run.times[index]), float(run.times[-1])))
         axes.set_title(text, color=QUIET)
     return axes
+
+
+def measure_at(run: Run, index: int) -> Measure:
+    """The measure of a frame, counted from the end if the number is negative.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such frame.
+    """
+    require_frames(run.measures)
+    count = len(run.measures)
+    if not -count <= index < count:
+        raise InvalidInputError(f"index must be from {-count} to {count - 1}, got {index}")
+    return run.measures[index]

@@ -1,54 +1,43 @@
-"""Movies of a run: mp4, gif, html, or an animation for the notebook."""
+"""Movies of runs: mp4, webm, gif, numbered pictures, or an animation for the notebook."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterable
-from importlib import import_module
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import numpy as np
-from matplotlib.animation import FFMpegWriter, FuncAnimation
-
 from meanfield.checks import as_count, as_number
-from meanfield.errors import FileError, InvalidInputError
+from meanfield.errors import InvalidInputError
+from meanfield.page.document import write_page
 from meanfield.plotting.directions import Directions
+from meanfield.plotting.gif import write_gif
+from meanfield.plotting.numbered import check_numbered, write_numbered
+from meanfield.plotting.player import Animation, animation
 from meanfield.plotting.scene import Scene
 from meanfield.plotting.style import check_target, theme, written_whole
 from meanfield.plotting.survey import Run
+from meanfield.plotting.video import CODECS, find_ffmpeg, write_video
 from meanfield.typing import Float64Array
 
-__all__ = ["Animation", "animate", "find_ffmpeg"]
+__all__ = ["animate", "find_ffmpeg"]
 
-_KINDS = (".mp4", ".gif", ".html")
-_DPI = {".mp4": 200.0, ".gif": 80.0, ".html": 100.0}
-_HOLD_START, _HOLD_END = 0.5, 1.5  # seconds for which the first and the last picture stand still
+# Pixels per inch of 9.6 by 5.4 inches, unless they are given.
+_DPI = {".mp4": 200.0, ".webm": 200.0, ".png": 200.0, ".gif": 80.0}
+_KINDS = (*_DPI, ".html")
 _MOST_PICTURES = 100_000  # more than an hour
-_EMBED_LIMIT = 500.0  # megabytes of pictures in one html file
-_ICONS = {
-    "fa-minus": "−", "fa-plus": "+", "fa-fast-backward": "⏮", "fa-step-backward": "◂",
-    "fa-play fa-flip-horizontal": "◀", "fa-pause": "❚❚", "fa-play": "▶", "fa-step-forward": "▸",
-    "fa-fast-forward": "⏭",
-}  # fmt: skip
 
-
-class Animation(FuncAnimation):
-    """A movie in memory that shows itself in a notebook."""
-
-    def _repr_html_(self) -> str:
-        return _html_player(self, round(1000.0 / float(self._interval)))  # type: ignore[attr-defined]
+Passed = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 def animate(
-    run: Run,
+    run: Run | Sequence[Run] | Mapping[str, Run],
     path: str | Path | None = None,
     *,
+    layout: str | None = None,
+    clock: str = "pace",
+    arrows: bool = False,
     fps: int = 25,
     dpi: float | None = None,
     seconds: float = 8.0,
@@ -56,26 +45,40 @@ def animate(
     progress: bool = False,
     force: bool = False,
 ) -> Path | Animation:
-    """Make a movie of a run: the moving neurons, and the function or the risk beside them.
+    """Make a movie of a run, or of several side by side: the moving neurons, what they learn.
 
-    Pictures are equidistant in the pace of the run (the mean of time, way of the
-    particles, and change of log risk, each scaled to 1), so that what is fast early on is
-    seen. Between saved frames particles move on straight lines; save more frames to see
-    finer motion. A hundred particles have trails that fade backwards.
+    Between saved frames particles move on straight lines; save more frames to see finer
+    motion. A hundred particles have trails that fade backwards. Several runs have the
+    same axes and colours and one clock; one that has ended rests.
 
     Parameters
     ----------
-    run : Trajectory
-        Finished, running or failed: what it holds is shown.
+    run : Trajectory, or sequence or mapping of at most eight
+        Finished, running or failed: what it holds is shown. Keys of a mapping are titles;
+        otherwise runs are called by their solvers, sizes, or what else tells them apart.
     path : path, optional
-        File to write: ``.mp4``, ``.gif`` or ``.html`` (a player in one file). Without
-        ffmpeg (on the path, in matplotlib's settings, or from the package
-        imageio-ffmpeg), an ``.mp4`` becomes a ``.gif``, with a warning.
+        File to write: ``.mp4`` (H.264), ``.webm`` (VP9) or ``.gif``; ``run-%04d.png`` writes
+        numbered pictures, from 1 on; ``.html`` an interactive page, which has a clock of its
+        own (see `meanfield.page.document.write_page`). Without ffmpeg (on the path, in
+        matplotlib's settings, or from the package imageio-ffmpeg), a movie becomes a
+        ``.gif``, with a warning.
+    layout : {"function", "outputs", "law", "risk"}, optional
+        What is shown beside the measure and the risk: the learned function of one or two
+        inputs; outputs at the data (a confusion matrix for classes, the outputs on either of
+        two labels, or outputs against targets); the law of the neurons in the first
+        direction over time; or nothing but recorded series. By default the function where
+        it can be drawn, else the outputs.
+    clock : {"pace", "linear", "log", "arc-length"}
+        In what pictures are equidistant: the pace of the run (the mean of time, way of the
+        particles, and change of log risk, each scaled to 1), so that what is fast early on
+        is seen; mean-field time; its logarithm, from the first positive saved time on; or
+        the length of the path of measures in W₂.
+    arrows : bool
+        Draw velocities −∇Ψ: on a lattice over two parameters, else at some particles.
     fps : int
         Pictures per second.
     dpi : float, optional
-        Pixels per inch of 9.6 by 5.4 inches; 200 (1920 by 1080) for ``.mp4``, 80 for
-        ``.gif``, 100 for ``.html``.
+        Pixels per inch of 9.6 by 5.4 inches; 200 (1920 by 1080), and 80 for ``.gif``.
     seconds : float
         Length, without the moments for which the first and the last picture stand still.
     directions : Directions, name of a rule, or pair of parameter names, optional
@@ -84,7 +87,7 @@ def animate(
     progress : bool
         Show a progress bar on standard error.
     force : bool
-        Overwrite an existing file.
+        Overwrite existing files.
 
     Returns
     -------
@@ -95,9 +98,9 @@ def animate(
     Raises
     ------
     InvalidInputError
-        If the run has no frames, the suffix is unknown, or a setting is not allowed.
+        If a run has no frames, the suffix is unknown, or a setting is not allowed.
     FileError
-        If the file exists or cannot be written.
+        If a file exists or cannot be written.
 
     Examples
     --------
@@ -105,7 +108,14 @@ def animate(
     >>> run = mf.open("run.h5")  # doctest: +SKIP
     >>> mf.animate(run, "run.mp4")  # doctest: +SKIP
     PosixPath('run.mp4')
+    >>> narrow, wide = mf.open("64.h5"), mf.open("1024.h5")  # doctest: +SKIP
+    >>> mf.animate({"64 neurons": narrow, "1024 neurons": wide}, "both.mp4")  # doctest: +SKIP
+    PosixPath('both.mp4')
     """
+    if path is not None and Path(path).suffix.lower() == ".html":
+        if layout is not None or clock != "pace" or arrows:
+            raise InvalidInputError("a page has its own layout and clock; leave these settings out")
+        return write_page(run, path, seconds=seconds, directions=directions, force=force)
     as_count("fps", fps)
     if as_number("seconds", seconds, "positive") * fps > _MOST_PICTURES:
         raise InvalidInputError(
@@ -114,34 +124,49 @@ def animate(
     count = max(round(seconds * fps), 2)
     target = None if path is None else _target(Path(path), force)
     resolution = None if dpi is None else as_number("dpi", dpi, "positive")
-    scene = Scene(run, directions)
-    times = scene.times(count if len(run.measures) > 1 else 1)
+    scene = Scene(run, directions, layout=layout, clock=clock, arrows=arrows)
+    times = scene.times(count)
     if target is None:
         with theme():
-            return _animation(scene, times, fps)
+            return animation(scene, times, fps)
     resolution = _DPI[target.suffix.lower()] if resolution is None else resolution
-    write = {".mp4": _write_mp4, ".gif": _write_gif, ".html": _write_html}[target.suffix.lower()]
-    with theme(), written_whole(target) as partial:
-        write(scene, times, partial, fps, resolution, _shown_progress(progress))
+    with theme():
+        _write(scene, times, target, fps, resolution, _progress(progress, len(times)))
     return target
 
 
-def find_ffmpeg() -> str | None:
-    """Path of ffmpeg: matplotlib's setting, the search path, or imageio-ffmpeg's; or None."""
-    found = shutil.which(str(mpl.rcParams["animation.ffmpeg_path"])) or shutil.which("ffmpeg")
-    if found is not None:
-        return found
-    try:
-        return str(import_module("imageio_ffmpeg").get_ffmpeg_exe())
-    except (ImportError, RuntimeError):
-        return None
+def _write(
+    scene: Scene, times: Float64Array, target: Path, fps: int, dpi: float, passed: Passed
+) -> None:
+    kind = target.suffix.lower()
+    stage = scene.stage(dpi)
+
+    def picture(time: float) -> Any:
+        scene.draw(time)
+        return stage.picture()
+
+    if kind == ".png":
+        write_numbered(target, _drawn(picture, passed(times)))
+        return
+    with written_whole(target) as partial:
+        if kind in CODECS:
+            write_video(str(find_ffmpeg()), partial, _drawn(picture, passed(times)), fps)
+        else:
+            write_gif(partial, times, lambda time: picture(time)[..., :3].copy(), fps, passed)
+
+
+def _drawn(picture: Callable[[float], Any], times: Iterable[Any]) -> Iterator[Any]:
+    for time in times:
+        yield picture(float(time))
 
 
 def _target(path: Path, force: bool) -> Path:
+    if path.suffix.lower() == ".png":
+        return check_numbered(path, force)
     target = check_target(path, _KINDS, force)
-    if target.suffix.lower() == ".mp4" and find_ffmpeg() is None:
+    if target.suffix.lower() in CODECS and find_ffmpeg() is None:
         warnings.warn(
-            "no ffmpeg was found, so the movie is written as a .gif; for .mp4, "
+            f"no ffmpeg was found, so the movie is written as a .gif; for {target.suffix}, "
             'pip install "meanfield-flow[video]"',
             UserWarning,
             stacklevel=3,
@@ -150,130 +175,12 @@ def _target(path: Path, force: bool) -> Path:
     return target
 
 
-Progress = Callable[[Iterable[Any], int], Iterable[Any]]
-
-
-def _shown_progress(shown: bool) -> Progress:
-    """Wrapper of an iteration that shows how far it is, or not."""
+def _progress(shown: bool, total: int) -> Passed:
+    """Passage of times that shows how far it is, or not."""
     if not shown:
-        return lambda items, total: items
+        return lambda items: items
     from rich.console import Console
     from rich.progress import track
 
     console = Console(file=sys.stderr)
-    return lambda items, total: track(items, "movie", total=total, console=console)
-
-
-def _write_mp4(
-    scene: Scene, times: Float64Array, path: Path, fps: int, dpi: float, progress: Progress
-) -> None:
-    hold = f"tpad=start_mode=clone:start_duration={_HOLD_START}"
-    hold += f":stop_mode=clone:stop_duration={_HOLD_END}"
-    options = ["-vf", hold, "-crf", "18", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
-    writer = FFMpegWriter(fps=fps, codec="h264", bitrate=-1, extra_args=options)
-    with mpl.rc_context({"animation.ffmpeg_path": find_ffmpeg()}):
-        try:
-            with writer.saving(scene.figure, str(path), dpi):
-                for time in progress(times, len(times)):
-                    scene.draw(float(time))
-                    writer.grab_frame()
-        except subprocess.CalledProcessError as error:
-            raise FileError(f"ffmpeg could not write the movie: {error}") from error
-
-
-def _write_gif(
-    scene: Scene, times: Float64Array, path: Path, fps: int, dpi: float, progress: Progress
-) -> None:
-    """Pictures with one palette for all, so that colours do not flicker."""
-
-    def picture(time: float) -> Any:
-        scene.draw(time)
-        return _pixels(scene)
-
-    scene.figure.set_dpi(dpi)
-    telling = times[np.unique([0, len(times) // 2, len(times) - 1])]
-    palette = _palette(np.concatenate([picture(float(time)) for time in telling]))
-    images = [_in_palette(picture(float(time)), palette) for time in progress(times, len(times))]
-    durations = [1000 / fps] * len(images)
-    durations[0] += 1000 * _HOLD_START
-    durations[-1] += 1000 * _HOLD_END
-    images[0].save(
-        path,
-        format="GIF",
-        save_all=True,
-        append_images=images[1:],
-        duration=[10 * round(each / 10) for each in durations],
-        loop=0,
-    )
-
-
-def _palette(pixels: Any) -> Any:
-    """White and 255 colours that suit the rest of the pixels, shape (256, 3).
-
-    Each colour counts by the root of its pixels: the many shades of a smooth density get
-    more of the palette than the flat areas.
-    """
-    from PIL import Image
-
-    colours, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
-    counts[(colours == 255).all(axis=1)] = 1
-    coloured = np.repeat(colours, np.ceil(np.sqrt(counts)).astype(int), axis=0)
-    found = Image.fromarray(coloured[None]).quantize(255, Image.Quantize.MEDIANCUT, kmeans=2)
-    known = np.array(found.getpalette(), np.uint8).reshape(-1, 3)
-    return np.vstack([np.full((256 - len(known), 3), 255, np.uint8), known])
-
-
-def _in_palette(pixels: Any, palette: Any) -> Any:
-    """Image whose pixels have the nearest colours of a palette, (256, 3).
-
-    Pillow would look for them on a lattice of every fourth value, which shows as bands.
-    """
-    from PIL import Image
-    from scipy.spatial import KDTree
-
-    packed = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
-    values, inverse = np.unique(packed, return_inverse=True)
-    colours = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1)
-    nearest: Any = KDTree(palette).query(colours)[1]
-    image = Image.fromarray(nearest.astype(np.uint8)[inverse].reshape(packed.shape))
-    image.putpalette(palette.ravel().tolist())
-    return image
-
-
-def _pixels(scene: Scene) -> Any:
-    """Current picture as an array of bytes, shape (height, width, 3)."""
-    canvas: Any = scene.figure.canvas
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
-
-
-def _animation(scene: Scene, times: Float64Array, fps: int) -> Animation:
-    return Animation(
-        scene.figure,
-        lambda time: scene.draw(float(time)),
-        frames=list(times),
-        init_func=list,
-        interval=1000.0 / fps,
-        blit=False,
-        cache_frame_data=False,
-    )
-
-
-def _write_html(
-    scene: Scene, times: Float64Array, path: Path, fps: int, dpi: float, progress: Progress
-) -> None:
-    scene.figure.set_dpi(dpi)
-    movie = _animation(scene, progress(times, len(times)), fps)  # type: ignore[arg-type]
-    head = '<html lang="en"><head><meta charset="utf-8"><title>meanfield</title></head>'
-    page = f"<!DOCTYPE html>\n{head}\n<body>\n{_html_player(movie, fps)}\n</body></html>\n"
-    path.write_text(page, encoding="utf-8")
-
-
-def _html_player(movie: FuncAnimation, fps: int) -> str:
-    """Player with all pictures inside, and signs in place of an icon font from the net."""
-    with theme(), mpl.rc_context({"animation.embed_limit": _EMBED_LIMIT}):
-        page = str(movie.to_jshtml(fps=fps))
-    page = re.sub(r"<link[^>]*font-awesome[^>]*>", "", page)
-    for icon, sign in _ICONS.items():
-        page = page.replace(f'<i class="fa {icon}"></i>', sign)
-    return page
+    return lambda items: track(items, "movie", total=total, console=console)

@@ -14,12 +14,13 @@ from meanfield.grids import GridMeasure
 from meanfield.measures import ParticleMeasure
 from meanfield.plotting.cloud import Cloud, add_key, note_outside
 from meanfield.plotting.directions import Directions
-from meanfield.plotting.energy import has_free_energy, has_gap, plot_energy, plot_gap
-from meanfield.plotting.evolution import plot_evolution
+from meanfield.plotting.energy import energy, gap, has_free_energy, has_gap
+from meanfield.plotting.evolution import evolution
 from meanfield.plotting.function import Curve, function_panel
-from meanfield.plotting.risk import accuracy_names, plot_accuracy, plot_risk
+from meanfield.plotting.risk import accuracy, accuracy_names, risk
 from meanfield.plotting.style import (
     BLUE,
+    PICTURES,
     QUIET,
     SEQUENTIAL,
     check_target,
@@ -33,10 +34,10 @@ from meanfield.plotting.survey import Run, Survey, telling_frames
 from meanfield.plotting.view import View, view
 from meanfield.typing import Float64Array
 
-__all__ = ["plot"]
+__all__ = ["overview"]
 
 
-def plot(
+def overview(
     run: Run,
     path: str | Path | None = None,
     *,
@@ -86,11 +87,11 @@ def plot(
     >>> problem = mf.Problem(mf.Neuron(inputs=1, activation="relu"), data)
     >>> start = mf.ParticleMeasure.gaussian(50, 3, seed=0)
     >>> run = mf.simulate(problem, start, ParticleFlow("heun", step=0.02), t_end=2.0)
-    >>> figure = plot(run)
+    >>> figure = mf.plot.overview(run)
     >>> figure.savefig("run.png")  # doctest: +SKIP
     """
     if path is not None:
-        check_target(path, (".png", ".pdf", ".svg"), force)
+        check_target(path, PICTURES, force)
     survey = Survey.of(run.measures)
     chosen = view(run, directions, survey)
     frames = telling_frames(run, survey)
@@ -151,32 +152,32 @@ def _draw_risk(figure: SubFigure, place: SubplotSpec, run: Run, frames: Sequence
     if accuracy_names(run):
         grid = place.subgridspec(2, 1, height_ratios=[1.7, 1.0], hspace=0.04)
         ax = figure.add_subplot(grid[0])
-        plot_risk(run, ax)
+        risk(run, ax)
         lower = figure.add_subplot(grid[1], sharex=ax)
-        plot_accuracy(run, lower)
+        accuracy(run, lower)
         ax.set_xlabel("")
         ax.tick_params(labelbottom=False)
     else:
-        ax = plot_risk(run, figure.add_subplot(place))
+        ax = risk(run, figure.add_subplot(place))
     _mark(ax, run, run.risk, frames)
     ax.set_title("risk of the network")
 
 
 def _draw_energy(figure: SubFigure, place: SubplotSpec, run: Run, frames: Sequence[int]) -> None:
     """The free energy above the certificate, or the one of the two that there is."""
-    panels = [plot_energy] * has_free_energy(run) + [plot_gap] * has_gap(run)
+    panels = [energy] * has_free_energy(run) + [gap] * has_gap(run)
     grid = place.subgridspec(len(panels), 1, hspace=0.04)
     first: Axes | None = None
     for row, draw in enumerate(panels):
         ax = draw(run, figure.add_subplot(grid[row], sharex=first))
-        if draw is plot_energy:
+        if draw is energy:
             _mark(ax, run, run.energy, frames)
         if row + 1 < len(panels):
             ax.set_xlabel("")
             ax.tick_params(labelbottom=False)
         if first is None:
             first = ax
-            title = "free energy" if draw is plot_energy else "gap to the least energy"
+            title = "free energy" if draw is energy else "gap to the least energy"
             ax.set_title(title + (" and gap to its minimum" if len(panels) > 1 else ""))
 
 
@@ -192,7 +193,7 @@ def _mark(ax: Axes, run: Run, values: Float64Array, frames: Sequence[int]) -> No
 def _draw_right(ax: Axes, run: Run, chosen: View, frames: Sequence[int]) -> None:
     problem = run.problem
     if problem.neuron.inputs > 2:
-        plot_evolution(run, chosen, ax)
+        evolution(run, chosen, ax)
         ax.set_title("law of the neurons over time")
         return
     measure = run.measures[frames[-1]]

@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from meanfield.plotting.slopes import draw_slopes
-from meanfield.plotting.style import BLUE, INK, ORANGE, QUIET, axes_or_new, new_figure, theme
+from meanfield.plotting.style import (
+    BLUE,
+    INK,
+    ORANGE,
+    QUIET,
+    axes_or_new,
+    new_figure,
+    shades,
+    theme,
+)
 from meanfield.quantities import statistics
 from meanfield.rates import power_mean, standard_error
 from meanfield.typing import Float64Array
@@ -190,8 +199,8 @@ def draw_in_time(study: Study, *, name: str = "function_distance", ax: Axes | No
         ax = axes_or_new(ax, 4.6, 3.6)
         values, errors = study.values(name)
         predicted = study.predicted(name)
-        shades = _shades(len(study.particles))
-        for number, (shade, value, error) in enumerate(zip(shades, values, errors, strict=True)):
+        colours = shades(len(study.particles))
+        for number, (shade, value, error) in enumerate(zip(colours, values, errors, strict=True)):
             low = np.maximum(value - error, 0.2 * value)
             ax.fill_between(
                 study.times, low, value + error, where=value > 0.0, color=shade, alpha=0.18, lw=0
@@ -209,7 +218,7 @@ def draw_in_time(study: Study, *, name: str = "function_distance", ax: Axes | No
             ax.set_ylim(bottom, top * (top / bottom) ** 0.15)
         _few_labels(ax)
         _legend(ax)
-        _name_lines(ax, study, values[:, -1], shades)
+        _name_lines(ax, study, values[:, -1], colours)
     return ax
 
 
@@ -239,14 +248,16 @@ def draw_steps(
         errors = squares.std(axis=1, ddof=1) / np.sqrt(study.seeds)
         fit = study.expansion(name, index)
         lengths = np.geomspace(study.steps[0] / 1.4, study.steps[-1] * 1.4, 60)
-        shades = _shades(len(study.particles))
+        colours = shades(len(study.particles))
         lines = np.maximum(fit(study.particles[:, None], lengths), 1e-300)
-        for shade, count, value, error in zip(shades, study.particles, values, errors, strict=True):
+        for shade, count, value, error in zip(
+            colours, study.particles, values, errors, strict=True
+        ):
             ax.errorbar(
                 study.steps, value, yerr=(np.minimum(error, 0.9 * value), error), fmt="o",
                 color=shade, ms=4.5, lw=1.2, capsize=2.5, label=f"$N$ = {count}",
             )  # fmt: skip
-        for shade, line in zip(shades, lines, strict=True):
+        for shade, line in zip(colours, lines, strict=True):
             ax.plot(lengths, line, color=shade, lw=1.3)
         ax.set(xscale="log", yscale=_scale(values), xlabel="step of SGD")
         ax.set_ylabel("mean square of " + _LABELS[name])
@@ -258,12 +269,12 @@ def draw_steps(
     return ax
 
 
-def _name_lines(ax: Axes, study: Study, ends: Float64Array, shades: list[Any]) -> None:
+def _name_lines(ax: Axes, study: Study, ends: Float64Array, colours: list[Any]) -> None:
     if ax.get_yscale() != "log":
         return
     bottom, top = np.log(ax.get_ylim())
     heights = np.exp(_apart(np.log(np.maximum(ends, 1e-300)), 0.055 * (top - bottom)))
-    for count, shade, height in zip(study.particles, shades, heights, strict=True):
+    for count, shade, height in zip(study.particles, colours, heights, strict=True):
         ax.annotate(
             f"$N$ = {count}" if count == study.particles[0] else str(count),
             (study.times[-1], height),
@@ -382,10 +393,3 @@ def _apart(values: Float64Array, least: float) -> Float64Array:
     for item in range(len(values) - 2, -1, -1):
         moved[item] = max(moved[item], moved[item + 1] + least)
     return moved - max(0.0, float((moved - values).mean()))
-
-
-def _shades(count: int) -> list[Any]:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    ramp = LinearSegmentedColormap.from_list("widths", ["#84b3d8", BLUE, INK])
-    return [ramp(level) for level in np.linspace(0.0, 1.0, count)]

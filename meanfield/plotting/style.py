@@ -7,21 +7,25 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib import RcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.typing import Float64Array
 
-__all__ = ["DIVERGING", "INK", "QUIET", "SEQUENTIAL", "class_colours", "theme"]
+__all__ = ["DIVERGING", "INK", "QUIET", "SEQUENTIAL", "STYLE", "class_colours", "theme"]
 
 INK = "#1f2430"
 QUIET = "#7d8592"
@@ -43,48 +47,19 @@ _CLASSES = (
     "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
+#: Kinds of files that pictures are written to.
+PICTURES = (".png", ".pdf", ".svg")
 MOST_CLASSES = len(_CLASSES)
 
-_SETTINGS: Any = {
-    "font.family": ["DejaVu Sans"],
-    "mathtext.fontset": "cm",
-    "font.size": 10.0,
-    "axes.titlesize": 11.0,
-    "axes.titlelocation": "left",
-    "axes.titlecolor": INK,
-    "axes.titlepad": 7.0,
-    "axes.labelsize": 10.0,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": "#9aa1ac",
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.unicode_minus": True,
-    "xtick.color": "#9aa1ac",
-    "ytick.color": "#9aa1ac",
-    "xtick.labelcolor": "#4d5563",
-    "ytick.labelcolor": "#4d5563",
-    "xtick.labelsize": 9.0,
-    "ytick.labelsize": 9.0,
-    "xtick.minor.size": 0.0,
-    "ytick.minor.size": 0.0,
-    "xtick.major.size": 3.5,
-    "ytick.major.size": 3.5,
-    "legend.frameon": False,
-    "legend.fontsize": 9.0,
-    "legend.labelcolor": INK,
-    "text.color": INK,
-    "lines.solid_capstyle": "round",
-    "lines.linewidth": 2.0,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "savefig.bbox": None,
-    "axes.facecolor": "white",
-    "image.interpolation": "bilinear",
-    "svg.fonttype": "none",
-    "pdf.fonttype": 42,
-}
+#: The one home of the settings, which matplotlib knows as a style by this name.
+STYLE = "meanfield.plotting.meanfield"
+
+
+@cache
+def _settings() -> RcParams:
+    """What the style file sets."""
+    with as_file(files("meanfield.plotting") / "meanfield.mplstyle") as path:
+        return mpl.rc_params_from_file(path, use_default_template=False)
 
 
 @contextmanager
@@ -100,7 +75,7 @@ def theme() -> Iterator[None]:
     """
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_SETTINGS)
+        mpl.rcParams.update(_settings())
         yield
 
 
@@ -144,6 +119,22 @@ def class_colours(count: int) -> Float64Array:
         raise InvalidInputError(f"there are colours for {MOST_CLASSES} classes, got {count}")
     names = (BLUE, ORANGE) if count == 2 else _CLASSES[:count]
     return np.array([to_rgb(name) for name in names])
+
+
+def shades(count: int) -> list[tuple[float, ...]]:
+    """Colours of `count` things in an order, from pale blue over blue to ink."""
+    ramp = LinearSegmentedColormap.from_list("shades", ["#84b3d8", BLUE, INK])
+    return [ramp(level) for level in np.linspace(0.0, 1.0, count)]
+
+
+def note(axes: Axes, words: str, *, right: bool = False) -> Text:
+    """Small words in a lower corner of axes."""
+    text = axes.text(
+        0.985 if right else 0.015, 0.015, words, transform=axes.transAxes, color=QUIET,
+        ha="right" if right else "left", va="bottom", fontsize=8.0, zorder=5,
+    )  # fmt: skip
+    text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+    return text
 
 
 def symbol(name: str, alone: bool = False) -> str:
@@ -215,7 +206,7 @@ def written_whole(target: Path) -> Iterator[Path]:
 
 def save_figure(figure: Figure, path: str | Path, force: bool = False) -> Path:
     """Write a figure as .png, .pdf or .svg; errors as in `check_target`."""
-    target = check_target(path, (".png", ".pdf", ".svg"), force)
+    target = check_target(path, PICTURES, force)
     with theme(), written_whole(target) as partial:
         figure.savefig(partial, dpi=200)
     return target

@@ -14,7 +14,16 @@ from meanfield.measures import Measure, ParticleMeasure
 from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array, IntArray
 
-__all__ = ["Run", "Survey", "pace", "stand_in", "telling_frames"]
+__all__ = [
+    "Run",
+    "Survey",
+    "pace",
+    "represented",
+    "require_frames",
+    "spread",
+    "stand_in",
+    "telling_frames",
+]
 
 _MOST_FRAMES = 128
 _MOST_PARTICLES = 3000
@@ -91,12 +100,11 @@ class Survey:
         InvalidInputError
             If there is none.
         """
-        if len(measures) == 0:
-            raise InvalidInputError("the run has no frames yet, so there is nothing to show")
-        frames = _spread(len(measures), _MOST_FRAMES)
+        require_frames(measures)
+        frames = spread(len(measures), _MOST_FRAMES)
         first = stand_in(measures[0], _MOST_PARTICLES)
         room = _MOST_NUMBERS // (len(frames) * first.dim)
-        rows = _spread(len(first), min(_MOST_PARTICLES, max(room, 100)))
+        rows = spread(len(first), min(_MOST_PARTICLES, max(room, 100)))
         positions = np.empty((len(frames), len(rows), first.dim))
         weights = np.empty((len(frames), len(rows)))
         for row, frame in enumerate(frames):
@@ -106,10 +114,44 @@ class Survey:
         totals = weights.sum(axis=1, keepdims=True)
         return cls(frames, rows, positions, weights / np.where(totals > 0.0, totals, 1.0))
 
+    @classmethod
+    def joined(cls, surveys: Sequence[Survey]) -> Survey:
+        """The sample of several runs as if they were one: for views that suit all of them.
+
+        Frames of each are spread over the frames of the longest; each run has the same
+        mass, and as many particles less as there are more runs.
+        """
+        if len(surveys) == 1:
+            return surveys[0]
+        frames = np.arange(max(len(survey.frames) for survey in surveys))
+        positions, weights = [], []
+        for survey in surveys:
+            last = len(survey.frames) - 1
+            rows = np.linspace(0, last, len(frames)).round().astype(np.int64)
+            positions.append(survey.positions[rows][:, :: len(surveys)])
+            masses = survey.weights[rows][:, :: len(surveys)]
+            totals = masses.sum(axis=1, keepdims=True)
+            weights.append(masses / np.where(totals > 0.0, totals, 1.0) / len(surveys))
+        together = np.concatenate(positions, axis=1)
+        every = np.arange(together.shape[1])
+        return cls(frames, every, together, np.concatenate(weights, axis=1))
+
     @property
     def displacement(self) -> Float64Array:
         """Way of each particle from the first frame, shape (f, n, p)."""
         return np.asarray(self.positions - self.positions[0])
+
+
+def require_frames(measures: Sequence[Measure]) -> None:
+    """Raise unless there is a frame to show.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none.
+    """
+    if len(measures) == 0:
+        raise InvalidInputError("the run has no frames yet, so there is nothing to show")
 
 
 def stand_in(measure: Measure, particles: int) -> ParticleMeasure:
@@ -123,7 +165,22 @@ def stand_in(measure: Measure, particles: int) -> ParticleMeasure:
     return measure.to_particles()
 
 
-def _spread(count: int, most: int) -> IntArray:
+def represented(measure: Measure, most: int) -> Measure:
+    """The measure, or, of more than `most` particles or cells, that many equal ones for it.
+
+    Particles are taken at equidistant levels of their masses summed up.
+    """
+    if len(measure) <= most:
+        return measure
+    if isinstance(measure, GridMeasure):
+        return stand_in(measure, most)
+    sums = np.cumsum(measure.weights)
+    rows = np.searchsorted(sums, sums[-1] * (np.arange(most) + 0.5) / most)
+    return ParticleMeasure(measure.positions[rows])
+
+
+def spread(count: int, most: int) -> IntArray:
+    """At most `most` of the numbers 0 to count − 1, evenly, with the first and the last."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 

@@ -1,8 +1,8 @@
 """Write the trajectory files of this folder: `python tests/files/make.py FOLDER`.
 
 The files that are committed were written on 2026-11-27, texts-1.h5 when status and reason had
-come to have a place of fixed length. They stay as they are and must open for ever; what is added
-to the format goes into files of other names.
+come to have a place of fixed length, sums-1.h5 when there were checksums. They stay as they are
+and must open for ever; what is added to the format goes into files of other names.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def main(folder):
     write(folder / "grid-1.h5", GridMeasure(DENSITY / DENSITY.sum(), (-3.0, -1.0), (0.0, 1.0)))
     write(folder / "failed-1.h5", plain, frames=2, status="failed")
     write(folder / "running-1.h5", plain, frames=1, status="running")
+    write(folder / "sums-1.h5", weighted)
     write(folder / "partial-2.h5", plain, recording=Recording(particles=2, dtype="float32"))
 
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from meanfield import plot
 from meanfield.errors import InvalidInputError
 from meanfield.neurons import Neuron
-from meanfield.plotting import plot, plot_energy, plot_gap, plot_risk
 from meanfield.plotting.scene import Scene
 from meanfield.problem import Problem
 from pictured_runs import in_many_dimensions, on_a_grid, on_the_line
@@ -37,7 +37,7 @@ def labels(figure):
 
 def test_the_band_holds_the_minimum():
     run = noisy()
-    ax = plot_energy(run)
+    ax = plot.energy(run)
     assert np.array_equal(ax.lines[0].get_ydata(), run.energy)
     edges = ax.collections[0].get_paths()[0].vertices
     # F − gap = −1 − e^{−4k} rises to −1, the minimum
@@ -47,12 +47,12 @@ def test_the_band_holds_the_minimum():
 
 
 def test_without_certificates_there_is_no_band():
-    assert len(plot_energy(noisy(gap=False)).collections) == 0
+    assert len(plot.energy(noisy(gap=False)).collections) == 0
 
 
 def test_the_certificate_has_a_logarithmic_axis():
     run = noisy()
-    ax = plot_gap(run)
+    ax = plot.gap(run)
     assert ax.get_yscale() == "log"
     assert np.array_equal(ax.lines[0].get_ydata(), run.observables["optimality_gap"])
 
@@ -60,12 +60,12 @@ def test_the_certificate_has_a_logarithmic_axis():
 def test_a_certificate_of_zero_is_not_shown_on_it():
     run = noisy()
     run.observables["optimality_gap"][-1] = 0.0
-    assert np.isnan(plot_gap(run).lines[0].get_ydata()[-1])
+    assert np.isnan(plot.gap(run).lines[0].get_ydata()[-1])
 
 
 @pytest.mark.parametrize(("gap", "panels"), [(True, 2), (False, 1)])
 def test_the_overview_of_a_noisy_run_shows_risk_energy_and_certificate(gap, panels):
-    found = labels(plot(noisy(gap)))
+    found = labels(plot.overview(noisy(gap)))
     wanted = [r"risk $R(\mu_t)$", r"energy $F(\mu_t)$", "certified gap"]
     assert [name for name in found if name in wanted] == wanted[: 1 + panels]
 
@@ -73,11 +73,11 @@ def test_the_overview_of_a_noisy_run_shows_risk_energy_and_certificate(gap, pane
 def test_a_certificate_without_noise_is_shown_alone():
     run = on_the_line()
     run.observables = {"optimality_gap": run.risk}
-    assert "certified gap" in labels(plot(run))
+    assert "certified gap" in labels(plot.overview(run))
 
 
 def test_an_energy_with_ridge_joins_the_risk():
-    ax = plot_risk(with_ridge())
+    ax = plot.risk(with_ridge())
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
         "training risk",
         "energy (risk and penalty)",
@@ -87,7 +87,7 @@ def test_an_energy_with_ridge_joins_the_risk():
 
 
 def test_an_energy_that_is_the_risk_is_not_drawn_twice():
-    assert len(plot_risk(on_the_line()).lines) == 1
+    assert len(plot.risk(on_the_line()).lines) == 1
 
 
 @pytest.mark.parametrize("make", [noisy, in_many_dimensions])
@@ -112,7 +112,7 @@ def test_panels_of_a_movie_do_not_overlap():
 def test_what_is_missing_is_a_clear_error():
     run = on_the_line()
     with pytest.raises(InvalidInputError, match=r"no certificate; .* OptimalityGap\(\)"):
-        plot_gap(run)
+        plot.gap(run)
     endless = SimpleNamespace(**vars(run) | {"energy": np.full(len(run.times), np.nan)})
     with pytest.raises(InvalidInputError, match="no finite energy .* solver grid"):
-        plot_energy(endless)
+        plot.energy(endless)

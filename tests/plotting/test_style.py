@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+import numpy as np
 import pytest
+from matplotlib import style
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.plotting.style import (
+    STYLE,
     check_target,
     class_colours,
     new_figure,
@@ -29,6 +33,54 @@ def test_the_theme_ends_with_its_context():
 def test_settings_of_the_user_do_not_leak_into_the_theme():
     with mpl.rc_context({"axes.grid": True}), theme():
         assert not mpl.rcParams["axes.grid"]
+
+
+def test_matplotlib_knows_the_style_by_its_name():
+    with theme():
+        ours = dict(mpl.rcParams)
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        style.use(STYLE)
+        assert dict(mpl.rcParams) == ours
+
+
+def test_vector_files_hold_text_as_text(tmp_path):
+    with theme():
+        figure = Figure()
+        figure.add_subplot().set_title("mean field")
+        save_figure(figure, tmp_path / "page.svg")
+        save_figure(figure, tmp_path / "page.pdf")
+    assert "mean field</text>" in (tmp_path / "page.svg").read_text(encoding="utf-8")
+    assert b"/FontFile2" in (tmp_path / "page.pdf").read_bytes()  # TrueType, not drawn shapes
+
+
+# Machado, Oliveira, Fernandes (2009), table 1 at full severity, on linear RGB.
+DEFICIENCIES = {
+    "none": np.eye(3),
+    "protan": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deutan": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritan": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+TO_XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+
+
+def seen(colours, deficiency):
+    """CIE Lab coordinates of colours as somebody sees them, shape (m, 3)."""
+    encoded = np.array(colours)
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(linear @ np.transpose(DEFICIENCIES[deficiency]), 0.0, 1.0)
+    x, y, z = np.cbrt(linear @ np.transpose(TO_XYZ) / [0.9505, 1.0, 1.0888]).T
+    return np.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=1)
+
+
+@pytest.mark.parametrize("deficiency", DEFICIENCIES)
+def test_colours_stay_apart_for_colour_blind_readers(deficiency):
+    with theme():
+        cycle = [to_rgb(entry["color"]) for entry in mpl.rcParams["axes.prop_cycle"]]
+    for colours, least in ((cycle, 20.0), (class_colours(10), 15.0), (class_colours(2), 40.0)):
+        points = seen(colours, deficiency)
+        distances = np.linalg.norm(points[:, None] - points, axis=2)
+        assert distances[np.triu_indices(len(points), 1)].min() > least
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from grid_cases import bumps
 from meanfield.audit import audit
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.plotting.scene import Scene
 from meanfield.population import PopulationProblem
 from meanfield.simulate import resume, simulate
 from meanfield.solver import solver_from_dict, state_from_arrays, state_to_arrays
@@ -296,7 +297,7 @@ def test_room_for_masses_is_reserved_before_the_first_step(tmp_path):
 
 def test_pictures_draw_the_masses_of_each_frame():
     run = run_to(None)
-    scene = mf.plotting.scene.Scene(run)
+    scene = Scene(run)
     for time in (0.0, 1.0):
         scene.draw(time)
         shown = scene.measure_at(time)

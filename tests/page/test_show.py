@@ -1,0 +1,174 @@
+"""What a server tells of files: their news, and their page; to this machine alone."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from http.client import HTTPConnection
+
+import numpy as np
+import pytest
+
+from meanfield.cli import run as command
+from meanfield.errors import FileError, InvalidInputError
+from meanfield.page import server as serving
+from meanfield.page.server import serve, server
+from meanfield.page.show import Show
+from meanfield.storage import HDF5Store
+from solver_cases import CASES
+
+TIMES = np.linspace(0.0, 1.0, 6)
+
+
+@pytest.fixture
+def path(tmp_path):
+    CASES["particle-flow-euler"].run(TIMES, store=tmp_path / "run.h5")
+    return tmp_path / "run.h5"
+
+
+@pytest.fixture
+def listening(path):
+    with server(Show([path]), 0) as found:
+        thread = threading.Thread(target=found.serve_forever, args=(0.02,))
+        thread.start()
+        yield found
+        found.shutdown()
+        thread.join()
+
+
+@contextmanager
+def unfinished(path, frames):
+    """A file that a run has open, with the first frames of six."""
+    made = CASES["particle-flow-euler"].run(TIMES)
+    store = HDF5Store(path)
+    store.create(made._header)
+    for index in range(frames):
+        scalars = {"risk": made.risk[index], "energy": made.energy[index]}
+        store.write_frame(index, TIMES[index], made._source.values(index), scalars)
+    try:
+        yield
+    finally:
+        store.close()
+
+
+def get(listening, path, host=None, method="GET"):
+    port = listening.server_address[1]
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(method, path, headers={"Host": host or f"127.0.0.1:{port}"})
+    answer = connection.getresponse()
+    content = answer.read().decode()
+    connection.close()
+    return answer, content
+
+
+def test_the_server_gives_the_page_its_news_and_its_story(listening):
+    answer, text = get(listening, "/")
+    assert answer.status == 200 and text.startswith("<!doctype html>")
+    assert "connect-src 'self'" in text
+    assert answer.getheader("X-Frame-Options") == "DENY"
+    _, news = get(listening, "/news")
+    assert json.loads(news) == {"version": "6-complete", "running": False, "texts": ["complete"]}
+    _, told = get(listening, "/story", host="localhost:1")
+    assert json.loads(told)["version"] == "6-complete"
+    assert json.loads(told)["runs"][0]["times"] == TIMES.tolist()
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "method", "status"),
+    [
+        ("/run.h5", None, "GET", 404),
+        ("/../run.h5", None, "GET", 404),
+        ("/", "evil.example", "GET", 403),
+        ("/story", "127.0.0.1.evil.example", "GET", 403),
+        ("/", None, "POST", 501),
+    ],
+)
+def test_nothing_else_is_answered(listening, address, host, method, status):
+    assert get(listening, address, host, method)[0].status == status
+
+
+def test_only_this_machine_is_served(listening):
+    assert listening.server_address[0] == "127.0.0.1"
+
+
+def test_a_taken_port_is_one_sentence(listening, path):
+    port = listening.server_address[1]
+    with pytest.raises(InvalidInputError, match=rf"port {port} is in use; choose another one with"):
+        server(Show([path]), port)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 1.5])
+def test_ports_are_numbers_of_sixteen_bits(path, port):
+    with pytest.raises(InvalidInputError, match="port must be"):
+        server(Show([path]), port)
+
+
+def test_stories_of_a_growing_run_keep_their_axes_and_their_work(tmp_path):
+    path = tmp_path / "run.h5"
+    with unfinished(path, 4):
+        show = Show([path])
+        assert show.goes_on and not show.is_empty
+        news = show.news()
+        assert news["version"] == "4-running" and news["running"]
+        assert news["texts"][0].startswith("running: 4 of 6 frames, t = 0.6 of 1, risk ")
+        before = json.loads(show.story())
+        known = dict(show._memory.outputs[0])
+    CASES["particle-flow-euler"].run(TIMES, store=path, force=True)
+    after = json.loads(show.story())
+    assert [len(told["runs"][0]["times"]) for told in (before, after)] == [4, 6]
+    labels = [told["runs"][0]["cloud"]["labels"] for told in (before, after)]
+    assert labels[0] == labels[1]
+    kept = show._memory.outputs[0]
+    assert all(kept[frame] is values for frame, values in known.items())
+
+
+def test_a_run_without_frames_is_waited_for_while_it_goes_on(tmp_path):
+    path = tmp_path / "run.h5"
+    with unfinished(path, 0):
+        show = Show([path])
+        assert show.is_empty and show.goes_on
+        assert json.loads(show.story())["runs"] == []
+        assert show.news()["version"] == ""
+    with pytest.raises(InvalidInputError, match="the run has no frames, so there is nothing"):
+        serve([path], port=0, browser=False)
+
+
+def test_a_file_that_goes_leaves_what_was_shown(path):
+    show = Show([path])
+    told = show.story()
+    path.unlink()
+    assert show.news()["texts"] == ["a file is gone"]
+    assert show.story() == told
+    with pytest.raises(FileError, match="there is no file"):
+        Show([path])
+
+
+def test_an_interrupt_ends_it_quietly(path, monkeypatch, capsys):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serving.ThreadingHTTPServer, "serve_forever", interrupted)
+    monkeypatch.setattr(serving.webbrowser, "open", lambda address: False)
+    assert command(["view", str(path), "--port", "0"]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    first, second = told.out.splitlines()
+    assert first.startswith("http://127.0.0.1:") and first.endswith("/ until Ctrl-C")
+    assert second == "no browser was found here: open that address in one"
+
+
+def test_no_browser_opens_none(path, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(serving.ThreadingHTTPServer, "serve_forever", lambda self: None)
+    monkeypatch.setattr(serving.webbrowser, "open", opened.append)
+    assert command(["view", str(path), "--port", "0", "--no-browser", "--quiet"]) == 0
+    assert opened == [] and capsys.readouterr().out == ""
+
+
+def test_several_runs_are_one_page(path, tmp_path):
+    other = tmp_path / "other.h5"
+    other.write_bytes(path.read_bytes())
+    page = tmp_path / "both.html"
+    assert command(["animate", str(path), str(other), "--out", str(page), "--quiet"]) == 0
+    assert "<title>run, other – meanfield</title>" in page.read_text(encoding="utf-8")
