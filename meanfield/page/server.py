@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,11 @@ class _Handler(BaseHTTPRequestHandler):
     show: Show
     server_version, sys_version = "meanfield", ""
     protocol_version = "HTTP/1.1"
+
+    def handle(self) -> None:
+        """Answer until the browser leaves, which it may in the midst of an answer."""
+        with suppress(ConnectionError):
+            super().handle()
 
     def do_GET(self) -> None:
         """Answer: the page, what is new, or what it shows."""
