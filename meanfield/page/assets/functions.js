@@ -177,7 +177,7 @@ function drawMatrix(context, width, height, learned, outputs, ink, how) {
   });
   const shares = cells.map((each, i) => each / (counts[Math.floor(i / k)] || 1));
   const scale = how.linked ? 1 : Math.max(...shares.map(Math.abs)) || 1;
-  const space = inside(width, height, { left: 48, right: 8, top: 6, bottom: 38 });
+  const space = inside(width, height, { left: 54, right: 8, top: 6, bottom: 38 });
   const size = Math.min(space.width, space.height);
   const box = { left: space.left + (space.width - size) / 2, top: space.top, width: size, height: size };
   const deep = rgb(ink.blue);
