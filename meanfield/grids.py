@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,7 @@ import numpy as np
 from meanfield.checks import as_count, as_finite_array, as_vector
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
-from meanfield.measures import (
-    Measure,
-    ParticleMeasure,
-    Sampling,
-    check_draw,
-    equal_masses,
-)
+from meanfield.measures import Measure, ParticleMeasure, draw_particles
 from meanfield.reconstruction import (
     cloud_in_cell,
     gauss_points,
@@ -26,7 +20,7 @@ from meanfield.reconstruction import (
     tilts,
     true_masses,
 )
-from meanfield.streams import draw, uniforms
+from meanfield.streams import Sampling, uniforms
 from meanfield.sums import weighted_sum
 from meanfield.typing import Array, Float64Array
 
@@ -379,15 +373,14 @@ class GridMeasure:
         InvalidInputError
             If the number is below 1, or the sampling or dtype is unknown.
         """
-        dtype = check_draw(particles, seed, sampling, dtype)
         masses = true_masses(self.density * self.volume)
         slopes = tilts(masses)
 
         def place(rows: Float64Array) -> Float64Array:
             return self._points(*inverse_transform(masses, slopes, rows))
 
-        stream = uniforms(self.dim + 1, seed, sampling)
-        return equal_masses(draw(stream, place, particles, self.dim, dtype), particles)
+        stream = partial(uniforms, self.dim + 1)
+        return draw_particles(stream, place, particles, self.dim, seed, sampling, dtype)
 
     def to_particles(self, points: int = 2) -> ParticleMeasure:
         """Gauss points of every cell with mass.

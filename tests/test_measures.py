@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from meanfield.errors import InvalidInputError
-from meanfield.laws import law_from_dict, laws
-from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
+from meanfield.laws import Box, Gaussian, Sphere, law_from_dict, laws
+from meanfield.measures import ParticleMeasure
 
 MANY = 4096
 LAWS = [
