@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.errors import InvalidInputError
 from meanfield.measures import ParticleMeasure
 from meanfield.placement import Entries, as_points, check_box, check_gaussian, check_sphere
 from meanfield.radial_laws import RadialGaussian
-from meanfield.registry import Registry
+from meanfield.registry import Registry, from_settings
 from meanfield.streams import Sampling
 from meanfield.typing import Float64Array
 
@@ -265,13 +265,5 @@ def law_from_dict(described: Mapping[str, Any]) -> Gaussian | Sphere | Box | Rad
     >>> law_from_dict({"name": "gaussian", "dim": 3, "std": 0.5})
     Gaussian(dim=3, mean=0.0, std=0.5)
     """
-    settings = {key: value for key, value in described.items() if key != "name"}
     law = laws[described.get("name", "gaussian")]
-    known = {setting.name: setting.default is MISSING for setting in fields(law)}
-    for setting in settings:
-        if setting not in known:
-            raise unknown_name(f"setting of the law {law.name}", setting, known)
-    for setting, required in known.items():
-        if required and setting not in settings:
-            raise InvalidInputError(f"the law {law.name} needs the setting {setting}")
-    return law(**settings)
+    return from_settings(law, "law", described)  # type: ignore[no-any-return]
