@@ -30,7 +30,6 @@ exclude_patterns = ["gallery/*", "_templates/*"]
 templates_path = ["_templates"]
 nitpicky = True
 default_role = "autolink"
-suppress_warnings = ["toc.empty_glob"]
 smartquotes = False  # of --resume they would make –resume
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
@@ -40,6 +39,7 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 autosummary_imported_members = True
 autodoc_typehints = "none"
+autodoc_default_options = {"exclude-members": "state_type"}
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False

@@ -45,7 +45,7 @@ def measure_from_arrays(
     Returns
     -------
     ParticleMeasure
-        float32 if all arrays are, otherwise float64.
+        float32 if all arrays are, or are bfloat16; otherwise float64.
 
     Raises
     ------
@@ -58,14 +58,14 @@ def measure_from_arrays(
     array([[1. , 1. , 2. , 0. ],
            [0.5, 3. , 4. , 1. ]])
     """
-    weights = as_finite_array("inner", inner, 2)
+    weights = as_finite_array("inner", _widened(inner), 2)
     neurons = len(weights)
     factor = as_number("output_factor", output_factor)
     magnification = neurons * factor / as_number("scale", scale, "positive")
     parts = [weights]
     if outer is not None:
-        given = np.asarray(outer)
-        columns = as_columns("outer", outer)
+        given = np.asarray(_widened(outer))
+        columns = as_columns("outer", given)
         turned = weights.shape[1] == len(columns) and weights.shape[1] != neurons
         if len(columns) != neurons:
             raise InvalidInputError(
@@ -75,10 +75,16 @@ def measure_from_arrays(
         single = given.dtype == np.float32
         parts.insert(0, (magnification * columns).astype(np.float32 if single else np.float64))
     if bias is not None:
-        offsets = as_finite_array("bias", bias, 1)
+        offsets = as_finite_array("bias", _widened(bias), 1)
         if len(offsets) != neurons:
             raise InvalidInputError(
                 f"bias must have one number a neuron, {neurons}, got {len(offsets)}"
             )
         parts.append(offsets[:, None])
     return ParticleMeasure(np.concatenate(parts, axis=1))
+
+
+def _widened(values: Any) -> Any:
+    """The array, in float32 if it has the bfloat16 of JAX, which NumPy does not know."""
+    array = np.asarray(values)
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else values

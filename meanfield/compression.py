@@ -60,9 +60,10 @@ def compress(path: str | Path) -> float:
     path = Path(path)
     run = Trajectory.open(path)
     if run.status != "complete":
+        cure = "wait for its end" if run.is_being_written else "resume it first"
         raise FileError(
             f"{path} holds a run that is {run.status}, and only a complete one is compressed; "
-            f"resume it first"
+            f"{cure}"
         )
     target = path.resolve()
     before = target.stat().st_size
@@ -83,7 +84,7 @@ def _beside(target: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, FileError):
             raise
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
         raise FileError(f"cannot compress {target}: {reason}; it is as it was") from None
     finally:
         part.unlink(missing_ok=True)

@@ -20,9 +20,8 @@ from meanfield.assignments import assign_nested
 from meanfield.datasets import Dataset
 from meanfield.errors import FileError, InvalidInputError, unknown_name
 from meanfield.experiment import Experiment
-from meanfield.laws import law_from_dict, laws
+from meanfield.laws import InitialLaw, law_from_dict, laws
 from meanfield.losses import loss_from_dict
-from meanfield.measures import InitialLaw
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.regularizers import ridge_from_dict

@@ -13,11 +13,12 @@ import numpy as np
 
 from meanfield.checksums import make_sums
 from meanfield.engines.ensemble import BLOCK
+from meanfield.frame_arrays import Axis
 from meanfield.problems import AnyProblem
 from meanfield.provenance import append_session, versions
 from meanfield.scales import attach_scales, make_dimension, write_arrays
 from meanfield.stored_observers import write_observers
-from meanfield.supports import Axis, Support
+from meanfield.supports import Support
 from meanfield.typing import Array, Float64Array
 
 __all__ = [

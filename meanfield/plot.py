@@ -5,7 +5,7 @@ Of a run
     `evolution`, `marginals`, `trajectories`, `phase_portrait`: how the neurons move.
     `kernel_spectrum`, `kernel_alignment`: the tangent kernel.
     `function`: what the network has learned.
-    `overview`: the telling ones on one page; `page`: any of them, by name.
+    `overview`: the telling ones on one page; `panels`: any of them, by name.
 Of one measure
     `measure`.
 How a measure is looked at
@@ -14,6 +14,7 @@ How a measure is looked at
 
 from __future__ import annotations
 
+from meanfield.plotting.catalogue import panels
 from meanfield.plotting.cloud import measure
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.dissipation import dissipation
@@ -22,7 +23,6 @@ from meanfield.plotting.evolution import evolution
 from meanfield.plotting.function import function
 from meanfield.plotting.marginals import marginals
 from meanfield.plotting.overview import overview
-from meanfield.plotting.pages import page
 from meanfield.plotting.phase_portrait import phase_portrait
 from meanfield.plotting.risk import accuracy, risk
 from meanfield.plotting.style import theme
@@ -44,7 +44,7 @@ __all__ = [
     "marginals",
     "measure",
     "overview",
-    "page",
+    "panels",
     "phase_portrait",
     "risk",
     "theme",

@@ -20,9 +20,9 @@ from meanfield.typing import Float64Array
 
 __all__ = ["predict"]
 
-# Nodes of each of two Sobol scramblings, fewer where it would take too long: as many
-# multiplications of both together take about 20 s.
-_NODES, _MOST_WORK = (512, 256, 128), 2e9
+# Nodes of each of two Sobol scramblings. Fewer are taken where more than so many
+# multiplications of both together, about 10 s, would be needed; the fewest up to a minute.
+_NODES, _ENOUGH_WORK, _MOST_WORK = (512, 256, 128), 4e9, 2e10
 # Relative doubt that is reported.
 _DOUBTFUL = 0.1
 # Directions that carry the responses to start and noise, as multiples of the outputs.
@@ -66,7 +66,7 @@ def predict(
         ``test_step_constant``, each (T,), as in `meanfield.fluctuations`; ``covariance``
         and, for SGD, ``step_covariance`` at the last time: the mean over two independent
         scramblings of the nodes; half their difference is ``…_constant_error``. Empty if it
-        does not apply, or would take much longer than 20 s.
+        does not apply, or would take longer than about a minute.
     notes : list of str
 
     Examples
@@ -139,9 +139,9 @@ def _node_count(
     for count in _NODES:
         numbers = count * problem.neuron.dim
         work = 2.0 * steps * numbers * outputs * (min(count, start) + min(numbers, noise))
-        if work <= _MOST_WORK:
+        if work <= _ENOUGH_WORK:
             return count, work
-    return None, work
+    return (_NODES[-1] if work <= _MOST_WORK else None), work
 
 
 def _fastest(problem: Problem, nodes: ParticleMeasure) -> float:

@@ -13,9 +13,9 @@ from meanfield.distances import coupling
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError
 from meanfield.grids import GridMeasure
-from meanfield.lifted_field import LiftedMeanField
+from meanfield.laws import InitialLaw
 from meanfield.limit import Limit, find_limit, limit_from_run
-from meanfield.measures import InitialLaw, Measure, ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.parameter_distances import STATISTICS
 from meanfield.problem import Problem
 from meanfield.simulate import simulate
@@ -166,34 +166,32 @@ def _distances(sample: ParticleMeasure, limit: Limit, index: int, suffix: str) -
 
 
 def _null_samples(replica: Replica, limit: Limit, seed: int) -> Sequence[ParticleMeasure] | None:
-    """Draws from the limit at each time that share no atom with those of other replicas.
+    """Independent draws from the limit at each time, the same neurons at all times.
 
+    Neurons drawn from the initial law and carried in the mean field are such draws. Atoms
+    drawn from the reference are not quite: some would be those that the distance is to.
     Of a reference that is itself a sample they are disjoint parts, None when it is used up:
     common atoms would make the null values of different replicas dependent.
     """
-    count = replica.particles
-    if not limit.is_sample:
-        return _iid_samples(limit, count, seed)
-    if (replica.number + 1) * count > len(limit.measures[0]):
-        return None
-    chosen = slice(replica.number * count, (replica.number + 1) * count)
-    return [ParticleMeasure(part.to_particles().positions[chosen]) for part in limit.measures]
+    count, first = replica.particles, limit.measures[0]
+    if limit.is_sample:
+        if (replica.number + 1) * count > len(first):
+            return None
+        chosen = slice(replica.number * count, (replica.number + 1) * count)
+        return [ParticleMeasure(part.to_particles().positions[chosen]) for part in limit.measures]
+    if isinstance(first, GridMeasure) or limit.field is None:
+        return [_drawn(measure, count, seed) for measure in limit.measures]
+    start = replica.initial.sample(count, seed, "iid")
+    return [
+        ParticleMeasure(positions)
+        for positions in limit.field.transport(start.positions, limit.times)
+    ]
 
 
-def _iid_samples(limit: Limit, count: int, seed: int) -> list[ParticleMeasure]:
-    """Independent draws from the limit at each time, the same neurons at all times.
-
-    With a symmetry each is turned at random: in many dimensions none is then an atom of the
-    target, which networks are not either.
-    """
-    first: Measure = limit.measures[0]
-    if isinstance(first, GridMeasure):
-        return [measure.sample(count, seed) for measure in limit.measures]  # type: ignore[attr-defined]
-    particles = first.to_particles()
-    weights = None if particles.is_uniform else particles.weights
-    chosen = np.random.default_rng(seed).choice(len(particles), size=count, p=weights)
-    draws = [ParticleMeasure(measure.positions[chosen]) for measure in limit.measures]
-    if not isinstance(limit.field, LiftedMeanField):
-        return draws
-    reduction = limit.field.reduction
-    return [reduction.lift(reduction.reduce(draw), seed) for draw in draws]
+def _drawn(measure: Measure, count: int, seed: int) -> ParticleMeasure:
+    """Independent draws from a density or from atoms; of atoms the same ones at all times."""
+    if isinstance(measure, GridMeasure):
+        return measure.sample(count, seed)
+    particles = measure.to_particles()
+    chosen = np.random.default_rng(seed).choice(len(particles), size=count, p=particles.weights)
+    return ParticleMeasure(particles.positions[chosen])

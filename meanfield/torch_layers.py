@@ -133,9 +133,12 @@ def find_layers(model: Any, activation: Any, output_factor: float | None) -> Two
     if factor == 0.0:
         raise InvalidInputError("output_factor must not be 0")
     leaves = [module for module in model.modules() if not any(module.children())]
+    _check_normalised(leaves)
     linear = [module for module in leaves if isinstance(module, torch.nn.Linear)]
     _check_linear(torch, model, linear, _listed(leaves))
     inner, outer = linear
+    if any(parameter.is_meta for parameter in model.parameters()):
+        raise InvalidInputError("the model is on the device meta, where weights have no values")
     if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
         raise InvalidInputError("the weights of the model are not all finite numbers")
     _check_dropout(leaves)
@@ -165,7 +168,8 @@ def _check_linear(torch: Any, model: Any, linear: list[Any], listed: str) -> Non
     """Raise unless there are two layers that fit, and no parameters beside theirs."""
     wanted = "a two-layer network is Linear, activation, Linear"
     if len(linear) != 2:
-        raise InvalidInputError(f"{wanted}; the model has {len(linear)} Linear layers: {listed}")
+        layers = "layer" if len(linear) == 1 else "layers"
+        raise InvalidInputError(f"{wanted}; the model has {len(linear)} Linear {layers}: {listed}")
     inner, outer = linear
     own = {id(parameter) for layer in linear for parameter in layer.parameters()}
     further = [name for name, parameter in model.named_parameters() if id(parameter) not in own]
@@ -185,6 +189,17 @@ def _check_linear(torch: Any, model: Any, linear: list[Any], listed: str) -> Non
             "the second Linear layer has a bias that is not zero, which mean-field neurons have "
             "none of; make it with bias=False, and subtract a constant from the targets instead"
         )
+
+
+def _check_normalised(leaves: list[Any]) -> None:
+    """Raise if neurons are made to depend on each other, or on the other points of a batch."""
+    for module in leaves:
+        name = type(module).__name__
+        if "Norm" in name and type(module).__module__.startswith("torch.nn.modules"):
+            raise InvalidInputError(
+                f"{name} divides by a scale that the batch or the other neurons set, which "
+                "mean-field neurons do not; remove it"
+            )
 
 
 def _check_dropout(leaves: list[Any]) -> None:

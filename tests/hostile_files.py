@@ -75,7 +75,7 @@ def read(name):
     return found.hexdigest()
 
 for name in sys.stdin.read().splitlines():
-    faulthandler.dump_traceback_later(20.0, exit=True)
+    faulthandler.dump_traceback_later(60.0, exit=True)
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")

@@ -81,6 +81,42 @@ class LinearNeuron:
 
 
 @dataclass(frozen=True)
+class NoisyLinearNeuron:
+    """Φ = w x with ridge λ and noise τ, by the Euler–Maruyama steps of networks.
+
+    With κ = A + λ, the mean of N neurons is m* + e, e ← (1 − κs) e + √(2τs/N) ξ, and
+    that of the same neurons in the mean field, started from the same e_0 and with the same ξ,
+    is m* + ē, ē ← (1 − λs) ē + √(2τs/N) ξ: every neuron is off by X_i − X̄_i = e − ē.
+    """
+
+    data: Dataset
+    ridge: float
+    temperature: float
+
+    @property
+    def problem(self) -> Problem:
+        neuron = Neuron(1, activation="linear", outer="fixed", bias=False)
+        return Problem(neuron, self.data, ridge=self.ridge, temperature=self.temperature)
+
+    @property
+    def limit(self) -> float:
+        line = LinearNeuron(self.data)
+        return line.limit * line.curvature / (line.curvature + self.ridge)
+
+    def width_constants(self, variance: float, step: float, steps: int) -> tuple[float, float]:
+        """N E Σ p (f_N − f)² and N E D_N², from neurons of this variance around m*."""
+        curvature = LinearNeuron(self.data).curvature
+        slow = 1.0 - step * self.ridge
+        fast = slow - step * curvature
+        past = np.arange(steps)
+        noise = 2.0 * self.temperature * step
+        function = variance * fast ** (2 * steps) + noise * (fast ** (2 * past)).sum()
+        coupling = variance * (fast**steps - slow**steps) ** 2
+        coupling += noise * ((fast**past - slow**past) ** 2).sum()
+        return float(curvature * function), float(coupling)
+
+
+@dataclass(frozen=True)
 class QuadraticNeuron:
     """Φ = w² x²: S_t = S* / (1 + (S*/S_0 − 1) e^{−4 B₂ t}), w_t = w_0 √(S_t/S_0).
 

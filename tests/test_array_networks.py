@@ -30,6 +30,13 @@ def test_single_precision_stays_where_all_have_it(kinds, kind):
     assert mf.measure_from_arrays(*arrays).positions.dtype == kind
 
 
+def test_half_precision_of_jax_is_widened():
+    kind = pytest.importorskip("ml_dtypes").bfloat16
+    measure = mf.measure_from_arrays(*(np.ones(s, kind) for s in ((4, 2), (4, 1), 4)))
+    assert measure.positions.dtype == np.float32
+    assert np.array_equal(measure.positions[0], [4.0, 1.0, 1.0, 1.0])
+
+
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [

@@ -184,6 +184,8 @@ def test_compare_writes_a_study_and_a_figure_that_info_and_plot_understand(tmp_p
     assert run(["info", "relu-1d-study.h5"]) == 0
     assert "slope of risk gap" in capsys.readouterr().out
     assert run(["plot", "relu-1d-study.h5"]) == 0
+    assert run(["plot", "relu-1d-study.h5", "--panel", "risk"]) == 2
+    assert "a comparison of widths is drawn alone" in capsys.readouterr().err
     assert (tmp_path / "relu-1d-study.png").stat().st_size > 1000
     assert run(["animate", "relu-1d-study.h5"]) == 2
     assert "is a comparison of widths" in capsys.readouterr().err
@@ -192,12 +194,32 @@ def test_compare_writes_a_study_and_a_figure_that_info_and_plot_understand(tmp_p
 def test_plot_and_info_of_a_run(small_run, tmp_path, capsys):
     assert run(["plot", "run.h5", "--out", "page.svg"]) == 0
     assert (tmp_path / "page.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
+    assert run(["plot", "run.h5", "--panel", "risk", "--panel", "marginals"]) == 0
+    assert (tmp_path / "run-risk-marginals.png").stat().st_size > 1000
+    assert run(["plot", "run.h5", "run.h5", "--limit", "run.h5", "--out", "risks.pdf"]) == 0
+    assert (tmp_path / "risks.pdf").read_bytes().startswith(b"%PDF")
     capsys.readouterr()
     assert run(["info", "run.h5"]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"solver +particle-flow", printed)
     assert re.search(r"particles +20", printed)
     assert max(len(line) for line in printed.splitlines()) > 80  # a pipe is never wrapped
+
+
+def test_panels_that_cannot_be_drawn_are_answered_by_one_sentence(small_run, capsys):
+    for more, sentence in [
+        (["--panel", "phase-potrait"], "did you mean 'phase-portrait'"),
+        (["--panel", "gap"], "the run has recorded no certificate"),
+        (["--panel", "risk", "--time", "1"], "risk takes no time; it is for the panels"),
+        (["--panel", "function", "--time", "9"], "time must be from 0 to 2, got 9"),
+        (["--time", "1"], "--time is for --panel"),
+        (["--panel", "marginals", "--directions", "w_O"], "did you mean 'w_0'"),
+        (["run.h5", "--panel", "energy"], "in the panel risk only"),
+        (["run.h5", "--directions", "b"], "risk takes no directions"),
+    ]:
+        assert run(["plot", "run.h5", *more]) == 2
+        printed = capsys.readouterr()
+        assert sentence in printed.err and printed.err.count("\n") == 1
 
 
 def test_animate_draws_every_picture_into_the_movie(monkeypatch, small_run, tmp_path):
@@ -211,7 +233,16 @@ def test_animate_draws_every_picture_into_the_movie(monkeypatch, small_run, tmp_
     assert run([*command, "--quiet"]) == 0
     ((trajectory, target), more) = calls[0]
     assert (len(trajectory), target.name) == (5, "run.gif")
-    assert more == {"seconds": 2.5, "progress": False, "force": False}
+    assert more == {
+        "layout": None, "clock": "pace", "directions": None, "arrows": False,
+        "seconds": 2.5, "progress": False, "force": False,
+    }  # fmt: skip
+    settings = ["--layout", "law", "--clock", "log", "--directions", "a_0,b", "--arrows", "--quiet"]
+    assert run(["animate", "run.h5", "run.h5", *settings]) == 0
+    ((trajectories, target), more) = calls[1]
+    assert (len(trajectories), target.name) == (2, "side-by-side.mp4")
+    assert (more["layout"], more["clock"], more["arrows"]) == ("law", "log", True)
+    assert more["directions"] == ("a_0", "b")
 
 
 BAD_CALLS = [
@@ -257,7 +288,11 @@ BAD_CALLS = [
     (["plot", "page.toml"], "there is no file page.toml"),
     (["info", "text.toml"], "text.toml describes a run and holds none; make it by meanfield sim"),
     (["animate", "run.h5", "--seconds", "0"], "seconds must be a positive finite number"),
-    (["animate", "run.h5", "--out", "run.avi"], "run.avi must end in .mp4, .gif, .html"),
+    (
+        ["animate", "run.h5", "--out", "run.avi"],
+        "run.avi must end in .mp4, .webm, .gif, .png, .html",
+    ),
+    (["animate", "run.h5", "--out", "run.png"], "run.png is one picture, and a movie has many"),
     (["plot", "run.h5", "--out", "page.png"], "page.png exists already"),
     (["plot", "run.h5", "--out", "folder.png"], "folder.png is a folder"),
     (["info", "text.h5"], "text.h5 is not a readable HDF5 file"),

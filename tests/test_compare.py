@@ -20,14 +20,16 @@ from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.experiment import Experiment
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.replica import Replica, find_limit, measure_replica
+from meanfield.solvers.grid_flow import GridFlow
+from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import SGD, OnlineSGD
 from meanfield.study import Study
-from oracles import LinearNeuron, QuadraticNeuron, line_data, quadratic_data
+from oracles import LinearNeuron, NoisyLinearNeuron, QuadraticNeuron, line_data, quadratic_data
 
 WIDTHS = (8, 32, 128, 512)
 # The quadratic neuron has a large C₂/N² below.
@@ -140,6 +142,36 @@ def test_quadratic_neuron_has_the_exact_coupling_constant(quadratic_study):
         value, error = (part[width, -1] for part in quadratic_study.values("coupling_distance"))
         assert abs(value - np.sqrt(squared)) < 4 * error + 1e-5
     assert quadratic_study.rates["coupling_distance"].consistent
+
+
+def test_langevin_has_the_exact_constants_and_slopes():
+    """Networks and limit with the same noise, from the law to rates, constants and p-values."""
+    noisy = NoisyLinearNeuron(line_data(), ridge=0.4, temperature=0.2)
+    step, widths = 0.1, (16, 64, 256)
+    experiment = experiment_of(
+        "linear neuron with noise",
+        noisy.problem,
+        Gaussian(1, mean=noisy.limit, std=0.8),
+        save_at=np.linspace(0.0, 2.0, 11),
+        solvers={"langevin": Langevin(step, "euler-maruyama"), "grid": GridFlow()},
+    )
+    study = compare(experiment, widths, seeds=40, times=[0.0, 1.0, 2.0])
+    assert study.settings["reference"]["solver"]["name"] == "grid"
+    for name, exact in zip(
+        ("function_distance", "coupling_distance"),
+        noisy.width_constants(0.8**2, step, 20),
+        strict=True,
+    ):
+        value, error = (part[:, -1] for part in study.values(name))
+        np.testing.assert_array_less(np.abs(value - np.sqrt(exact / np.array(widths))), 4 * error)
+        assert abs(study.expansion(name).coefficients["C"].deviation(exact)) < 4
+        rate = study.rates[name]
+        assert rate.consistent, str(rate)
+        assert abs(rate.slope + 0.5) < 0.1
+    # The force pulls the mean of a network to m*: it is nearer to the limit than iid draws,
+    # of which no statistic may make a significant distance.
+    for name in ("sliced_wasserstein", "wasserstein_1", "energy"):
+        assert min(excess.p_value for excess in study.excesses(name)) > 0.01
 
 
 def test_fluctuations_have_the_predicted_covariance(linear_study):

@@ -140,7 +140,7 @@ def test_a_failure_leaves_the_first_file_and_nothing_else(tmp_path, monkeypatch)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(meanfield.compression, "_attach_scales", full)
-    with pytest.raises(FileError, match=r"cannot compress .*: No space left .*it is as it was"):
+    with pytest.raises(FileError, match=r"cannot compress .*: no space left .*it is as it was"):
         compress(path)
     assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 

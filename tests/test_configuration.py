@@ -7,8 +7,8 @@ import pytest
 
 from meanfield.configuration import ExperimentFile, example
 from meanfield.errors import FileError, InvalidInputError
+from meanfield.laws import Box, Sphere
 from meanfield.losses import huber
-from meanfield.measures import Box, Sphere
 from meanfield.radial_laws import RadialGaussian
 from meanfield.solvers import SGD, OnlineSGD, ParticleFlow
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -64,9 +63,7 @@ def test_every_page_is_in_the_contents():
         for tree in re.findall(r"```\{toctree\}(.*?)```", contents, flags=re.S)
         for line in tree.split("\n")
     }
-    pages = {page.stem for page in DOCS.glob("*.md")} - {"index"}
-    unlisted = {name for name in pages if not any(fnmatch(name, entry) for entry in listed)}
-    assert not unlisted
+    assert {page.stem for page in DOCS.glob("*.md")} - {"index"} <= listed
 
 
 def test_every_public_name_is_in_the_reference():

@@ -77,7 +77,9 @@ def answer(call, capsys):
     return status
 
 
-@pytest.mark.parametrize("verb", ["info", "plot", "animate", "simulate", "compare", "check", ""])
+@pytest.mark.parametrize(
+    "verb", ["info", "plot", "animate", "view", "simulate", "compare", "check", ""]
+)
 def test_paths_that_lead_nowhere_are_answered(verb, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     for path in PATHS:

@@ -45,7 +45,7 @@ def launch(ranks, *arguments):
         env={**os.environ, **settings},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

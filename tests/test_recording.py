@@ -9,9 +9,11 @@ import xarray
 
 from meanfield.cli import run as command
 from meanfield.compression import compress
+from meanfield.engines.ensemble import Ensemble, spread
 from meanfield.errors import DivergenceError, FileError, InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.recording import PartialSupport, Recording, read_recorded_support
 from meanfield.simulate import resume, simulate
 from meanfield.solvers.grid_flow import GridFlow
@@ -176,7 +178,7 @@ def test_a_grid_in_fewer_digits_goes_on_to_the_same_bits(tmp_path):
         assert (file["density"].dtype, file.attrs["format_version"]) == (np.float32, 2)
         assert file.attrs["run_dtype"] == "float64"
     assert dict(again.describe())["grid"].count("in frames of float32") == 1
-    far = GridMeasure.trusted(np.full(60, 1e39), [-6.0], [6.0])
+    far = GridMeasure.trusted(np.full(60, 1e39), grid.lower, grid.upper)
     with pytest.raises(OverflowError, match="a density leaves the range of float32"):
         again._header.support.values(far)
 
@@ -203,6 +205,20 @@ def test_a_position_beyond_float32_stops_the_run(tmp_path):
         run_to(tmp_path / "run.h5", Recording(dtype="float32"), start=far)
     broken = Trajectory.open(tmp_path / "run.h5")
     assert broken.status == "failed" and len(broken) == 0
+
+
+class OneOfTwo(Ensemble):
+    """A process whose neighbour has found a number."""
+
+    def largest(self, value):
+        return 1.0
+
+
+def test_a_position_beyond_float32_on_another_rank_stops_this_one_too():
+    single = Recording(dtype="float32").of(support_of(START), START.weights, 0)
+    assert single.values(START)["position"].dtype == np.float32
+    with spread(OneOfTwo()), pytest.raises(OverflowError, match="leaves the range of float32"):
+        single.values(START)
 
 
 def test_the_command_line_records_a_part(tmp_path, monkeypatch, capsys):

@@ -6,13 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
+from meanfield.calibration import null_excess
 from meanfield.compare import compare
 from meanfield.datasets import Dataset
+from meanfield.distances import energy, wasserstein
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
+from meanfield.laws import Gaussian, Sphere
 from meanfield.limit import find_limit, limit_from_run
-from meanfield.measures import Gaussian, Sphere
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.reference import choose_reference, run_reference
@@ -179,3 +183,34 @@ def test_p_values_against_a_random_reference_need_two_draws():
     assert wide.replicas == (4, 2)
     assert str(study)
     assert np.isfinite(study.excess()[0]).all()
+
+
+def test_networks_that_are_samples_of_the_limit_have_uniform_p_values():
+    """N independent neurons beside the null of a study; a shifted law is found out."""
+    law, shift = Gaussian(2), np.array([1.0, 0.0])
+    neuron = Neuron(1, activation="tanh", bias=False)
+    problem = Problem(neuron, Dataset([-1.0, 1.0], [0.3, 0.1]))
+    times, flow = np.array([0.0, 1e-9]), ParticleFlow()
+    experiment = Experiment("still", problem, law, 8, times, {"particle-flow": flow})
+    limit = find_limit(
+        experiment, flow, particles=128, times=times, widths=(8,), projections=16, seed=0
+    )
+    atoms, seeds = limit.last.atoms, range(100)
+    same = [law.sample(8, seed, "iid") for seed in seeds]
+    other = [ParticleMeasure(network.positions + shift) for network in same]
+    replica = Replica(problem, law, flow, 8, 0, 0)
+    draws = [_null_samples(replica, limit, 1000 + seed)[-1] for seed in seeds]
+    assert not {*map(tuple, atoms.positions)} & {*map(tuple, draws[0].positions)}
+    # Studies of five networks each.
+    for distance in (wasserstein, energy):
+        values = [
+            np.array([distance(network, atoms) for network in networks]).reshape(20, 5)
+            for networks in (same, other, draws)
+        ]
+        p_values, powers = (
+            [null_excess(*pair).p_value for pair in zip(values[side], values[2], strict=True)]
+            for side in (0, 1)
+        )
+        assert kstest(p_values, "uniform").pvalue > 1e-3
+        # 1 is 2.8 standard errors of the mean of a network of eight.
+        assert np.median(powers) < 0.05

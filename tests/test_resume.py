@@ -187,6 +187,7 @@ def test_an_unknown_activation_is_named(tmp_path, capsys):
 def test_a_state_of_another_risk_than_recorded_is_refused(tmp_path):
     path = stopped(tmp_path / "run.h5", 4)
     with h5py.File(path, "r+") as file:
+        del file["checksums"]
         file["risk"][0] *= 1.01  # as if its activation were another function of that name here
     with pytest.raises(InvalidInputError, match="cannot go on: frame 0 was recorded with risk"):
         mf.resume(path)
@@ -196,6 +197,15 @@ def test_a_state_of_another_risk_than_recorded_is_refused(tmp_path):
         file["risk"][0] *= (1.0 + 1e-12) / 1.01
     with pytest.warns(UserWarning, match="risk of frame 0 has other last bits here"):
         assert mf.resume(path).status == "complete"
+
+
+def test_a_damaged_risk_does_not_keep_a_sound_state_from_going_on(tmp_path):
+    path = stopped(tmp_path / "run.h5", 4)
+    with h5py.File(path, "r+") as file:
+        file["risk"][0] *= 1.01
+    with pytest.warns(UserWarning, match=r"numbers of the frames \[0\] of .* are damaged"):
+        run = mf.resume(path)
+    assert (run.status, len(run.measures[0].positions) > 0) == ("complete", True)
 
 
 def test_a_file_that_another_writes_is_left_alone(tmp_path):

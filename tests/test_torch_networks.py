@@ -127,13 +127,20 @@ def test_activations_are_recognised(module, name, parameters):
     ("model", "message"),
     [
         ("resnet", "model must be a torch.nn.Module, got str"),
-        (nn.Linear(3, 4), r"has 1 Linear layers: Linear\(3, 4\)"),
+        (nn.Linear(3, 4), r"has 1 Linear layer: Linear\(3, 4\)"),
+        (
+            nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Tanh(), nn.Linear(3, 1)),
+            "BatchNorm1d divides by a scale that the batch or the other neurons set",
+        ),
+        (
+            nn.Sequential(nn.Linear(2, 3, device="meta"), nn.Tanh(), nn.Linear(3, 1, bias=False)),
+            "device meta, where weights have no values",
+        ),
         (nn.Tanh(), "has 0 Linear layers: Tanh"),
         (
             nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1)),
             r"has 3 Linear layers: Linear\(2, 3\), ReLU, Linear\(3, 3\), ReLU, Linear\(3, 1\)",
         ),
-        (plain(activation=nn.BatchNorm1d(WIDTH)), r"further parameters: 1\.weight, 1\.bias"),
         (plain(activation=nn.PReLU()), r"further parameters: 1\.weight"),
         (plain(activation=nn.Dropout(0.5)), r"Dropout\(p=0\.5\) makes the network random"),
         (plain(activation=nn.Softplus(beta=2)), r"Softplus\(beta=2, threshold=20\)"),

@@ -7,6 +7,7 @@ function inside the package, is shown as it is written.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -43,6 +44,7 @@ def _find(target: str, module: str | None, owner: str | None) -> Any:
     return _MISSING
 
 
+@cache
 def _imported(path: str) -> Any:
     parts = path.split(".")
     for cut in range(len(parts), 0, -1):

@@ -19,7 +19,9 @@ def main() -> None:
     for name in NAMES:
         (source,) = (HERE.parent / "examples" / "images").glob(f"sphx_glr_plot_?_{name}_001.png")
         with Image.open(source) as picture:
-            picture.convert("RGB").quantize(128).save(HERE / f"{name}.png", optimize=True)
+            width = 640 if name == "digits" else 1000
+            small = picture.convert("RGB").resize((width, width * picture.height // picture.width))
+            small.quantize(256, Image.Quantize.FASTOCTREE).save(HERE / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from meanfield.cli.options import (
+    Arrows,
     DataFile,
     Example,
     Follow,
     Force,
     LimitFile,
     Megabytes,
+    MovieClock,
+    MovieDirections,
+    MovieLayout,
     MovieOut,
     MovieSeconds,
     NoBrowser,
@@ -34,7 +38,7 @@ __all__ = ["scenarios", "info", "plot", "animate", "view"]
 _PICTURES = (".png", ".pdf", ".svg")
 # Of the page that view serves; known here, since --help is not to load the server.
 _PORT = 8765
-_MOVIES = (".mp4", ".gif", ".html")
+_MOVIES = (".mp4", ".webm", ".gif", ".png", ".html")
 
 
 def scenarios(
@@ -153,9 +157,9 @@ def plot(
                 raise InvalidInputError("--time is for --panel; the overview shows four times")
             overview(runs[0], target, directions=shown, force=force)
         else:
-            from meanfield.plotting.pages import page
+            from meanfield.plotting.catalogue import panels
 
-            page(
+            panels(
                 runs[0] if len(runs) == 1 else runs, names, target, directions=shown, time=time,
                 limit=open_run(limit) if limit else None, force=force,
             )  # fmt: skip
@@ -173,42 +177,65 @@ def _plot_study(path: Path, target: Path, force: bool) -> None:
 def animate(
     paths: RunFiles,
     out: MovieOut = None,
+    layout: MovieLayout = None,
+    clock: MovieClock = "pace",
+    directions: MovieDirections = None,
+    arrows: Arrows = False,
     seconds: MovieSeconds = 8.0,
     megabytes: Megabytes = 15.0,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
-    """Make a movie of a run, or an interactive page of one or several.
+    """Make a movie of a run, or of several side by side; or an interactive page.
 
-    It shows the moving neurons, and beside them what the network learns. The page is one
-    file that any browser opens, without network.
+    It shows the moving neurons, and beside or below them what the network learns. A page
+    is one file that any browser opens, without network; it has a clock of its own.
 
     For example:
     $ meanfield animate run.h5
-    $ meanfield animate run.h5 --out run.gif --seconds 3
+    $ meanfield animate run.h5 --out run.gif --seconds 3 --clock log
+    $ meanfield animate narrow.h5 wide.h5 limit.h5 --out together.mp4
     $ meanfield animate run.h5 --out run.html
-    $ meanfield animate narrow.h5 wide.h5 --out both.html
     """
     from meanfield.checks import as_number
 
     as_number("seconds", seconds, "positive")
     for path in paths:
         is_study(path)  # what is to be shown comes before where it is to go
-    target = check_output(out or paths[0].with_suffix(".mp4"), force, _MOVIES)
-    runs = [open_run(path) for path in paths]
+    named = paths[0].with_suffix(".mp4") if len(paths) == 1 else Path("side-by-side.mp4")
+    target = check_output(out or named, force, _MOVIES)
+    if target.suffix.lower() == ".png":
+        from meanfield.plotting.numbered import check_numbered
+
+        check_numbered(target, force)
+    trajectories = [open_run(path) for path in paths]
+    pair = tuple(directions.split(",")) if directions and "," in directions else directions
     if target.suffix.lower() == ".html":
         from meanfield.page.document import write_page
 
+        if layout is not None or clock != "pace" or arrows:
+            raise InvalidInputError("a page has its own layout and clock; drop these options")
         with running(None):
-            write_page(runs, target, seconds=seconds, megabytes=megabytes, force=force)
+            write_page(
+                trajectories, target, seconds=seconds, megabytes=megabytes, directions=pair,
+                force=force,
+            )  # fmt: skip
         announce(target, quiet)
         return
-    if len(runs) > 1:
-        raise InvalidInputError("several runs are shown by a page; give --out FILE.html")
     from meanfield.plotting.movie import animate as draw
 
     with running(None):
-        movie = draw(runs[0], target, seconds=seconds, progress=not quiet, force=force)
+        movie = draw(
+            trajectories if len(trajectories) > 1 else trajectories[0],
+            target,
+            layout=layout,
+            clock=clock,
+            directions=pair,
+            arrows=arrows,
+            seconds=seconds,
+            progress=not quiet,
+            force=force,
+        )
         announce(movie, quiet)
 
 

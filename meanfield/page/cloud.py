@@ -119,7 +119,7 @@ def cloud(sample: Sample, lens: Lens) -> dict[str, Any]:
         ParticleMeasure.trusted(positions, weights)
         for positions, weights in zip(sample.positions, sample.weights, strict=True)
     ]
-    coordinates = np.stack([lens.coordinates(measure) for measure in particles])
+    coordinates = np.nan_to_num(np.stack([lens.coordinates(measure) for measure in particles]))
     limits = np.array(lens.limits()[: coordinates.shape[2]])
     low, high = _kept_interval(coordinates, limits)
     count = sample.positions.shape[1]

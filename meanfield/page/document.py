@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from html import escape
@@ -28,7 +28,7 @@ _SCRIPTS = (
 
 
 def write_page(
-    runs: Run | Sequence[Run],
+    runs: Run | Sequence[Run] | Mapping[str, Run],
     path: str | Path,
     *,
     seconds: float = 8.0,
@@ -40,7 +40,9 @@ def write_page(
 
     Parameters
     ----------
-    runs : Trajectory, or sequence of up to six
+    runs : Trajectory, or sequence or mapping of up to six
+        Keys of a mapping are titles; otherwise runs are called by their files, or by their
+        solvers and sizes.
     path : path
         File to write, ``.html``.
     seconds : float
@@ -66,9 +68,14 @@ def write_page(
     >>> write_page(mf.open("run.h5"), "run.html")  # doctest: +SKIP
     PosixPath('run.html')
     """
-    several = runs if isinstance(runs, Sequence) else [runs]
     target = check_target(path, (".html",), force)
-    told = story(several, seconds=seconds, megabytes=megabytes, directions=directions)
+    labels = None
+    if isinstance(runs, Mapping):
+        several, labels = list(runs.values()), [str(title) for title in runs]
+    else:
+        several = list(runs) if isinstance(runs, Sequence) else [runs]
+    settings: Any = {"seconds": seconds, "megabytes": megabytes, "directions": directions}
+    told = story(several, labels=labels, **settings)
     names = ", ".join(run["label"] for run in told["runs"])
     with written_whole(target) as partial:
         partial.write_bytes(page(in_script(told), names).encode())

@@ -13,7 +13,7 @@ from meanfield.typing import Array, Float64Array
 __all__ = ["pack", "packed_floats", "rounding"]
 
 _LEVELS = 65535
-_LEVEL_OF_DEFLATION = 6
+_LEVEL_OF_DEFLATION = 4  # 1 % larger than the usual 6 in half its time
 
 
 def pack(values: Array, low: Array | None = None, high: Array | None = None) -> dict[str, Any]:

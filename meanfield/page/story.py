@@ -27,6 +27,7 @@ MOST_RUNS = 6
 _MOST_TIMES = 1000
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of runs that exploded
 def story(
     runs: Sequence[Run],
     *,

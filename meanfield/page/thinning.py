@@ -84,7 +84,7 @@ def frames_in_pace(progress: Float64Array, count: int) -> IntArray:
     Examples
     --------
     >>> frames_in_pace(np.array([0.0, 0.4, 0.8, 0.9, 1.0]), 3)
-    array([0, 1, 4])
+    array([0, 2, 4])
     """
     total = len(progress)
     if count >= total:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from meanfield.errors import InvalidInputError
 from meanfield.measures import Measure, ParticleMeasure
+from meanfield.plotting.directions import Directions
 from meanfield.plotting.playback import Playback
 from meanfield.plotting.style import INK
 from meanfield.plotting.survey import stand_in
@@ -16,7 +17,7 @@ from meanfield.plotting.view import View
 from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array
 
-__all__ = ["Arrows", "velocity_of_measure"]
+__all__ = ["Arrows", "projected_motion", "velocity_of_measure"]
 
 _LATTICE = (17, 13)
 _LENGTH = 0.055  # of the arrow of a fast neuron, as a part of the axis
@@ -52,6 +53,18 @@ def velocity_of_measure(problem: AnyProblem, measure: Measure, points: Any) -> F
     masses = np.concatenate([sources.weights, np.zeros(len(where))])
     velocity = problem.velocity(ParticleMeasure.trusted(positions, masses))
     return np.asarray(velocity[len(sources) :], dtype=np.float64)
+
+
+def projected_motion(
+    directions: Directions, points: Float64Array, velocity: Float64Array
+) -> tuple[Float64Array, Float64Array]:
+    """Coordinates of neurons and how fast these change, (m, 2) each; not finite at a jump."""
+    largest = float(np.abs(velocity).max()) or 1.0
+    step = _SMALL * float(np.abs(points).max() or 1.0) / largest
+    places = directions.project(points)
+    with np.errstate(invalid="ignore", over="ignore"):
+        motion = (directions.project(points + step * velocity) - places) / step
+    return places, np.asarray(motion)
 
 
 class Arrows:
@@ -119,15 +132,11 @@ class Arrows:
     def _arrows(self, time: float) -> tuple[Float64Array, Float64Array]:
         """Where arrows start, and where they point in units of the axes; (m, 2) each."""
         measure = self.playback.measure_at(time)
-        project = self.view.directions.project
         if self._lattice is not None:
             points = self._lattice[:, np.argsort(self.view.directions.columns)]
         else:
             points = stand_in(measure, _STAND_INS).positions.astype(np.float64)
             points = points[:: max(len(points) // 150, 1)]
         velocity = velocity_of_measure(self.playback.run.problem, measure, points)
-        largest = float(np.abs(velocity).max()) or 1.0
-        step = _SMALL * float(np.abs(points).max() or 1.0) / largest
-        places = project(points)
-        motion = (project(points + step * velocity) - places) / step
+        places, motion = projected_motion(self.view.directions, points, velocity)
         return places, np.nan_to_num(motion / self._spans, posinf=0.0, neginf=0.0)

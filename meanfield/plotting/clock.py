@@ -35,7 +35,7 @@ class Clock:
     Examples
     --------
     >>> Clock(np.array([0.0, 1.0, 9.0]), np.array([0.0, 0.5, 1.0])).moments(5)
-    array([0., 0.5, 1. , 5. , 9. ])
+    array([0. , 0.5, 1. , 5. , 9. ])
     """
 
     times: Float64Array
@@ -45,7 +45,7 @@ class Clock:
         """Times of that many pictures, equidistant on the clock."""
         if len(self.times) == 1:
             return self.times
-        return np.interp(np.linspace(0.0, 1.0, count), self.progress, self.times)
+        return np.asarray(np.interp(np.linspace(0.0, 1.0, count), self.progress, self.times))
 
     def before(self, time: float, share: float, count: int) -> Float64Array:
         """Times of that many moments, from a share of the movie before a time until it."""
@@ -103,7 +103,7 @@ def arc_length(run: Run, survey: Survey) -> Float64Array:
     else:
         measures = _measures(run, survey)
         ways = np.array([_distance(a, b) for a, b in zip(measures, measures[1:], strict=False)])
-    return np.concatenate([[0.0], np.cumsum(ways)])
+    return np.asarray(np.r_[0.0, np.cumsum(ways)])
 
 
 def _is_flow(run: Run, survey: Survey) -> bool:

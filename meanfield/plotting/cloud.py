@@ -50,9 +50,10 @@ class Cloud:
 
     Up to 5000 particles are drawn as points, whose area goes with their mass; more as
     a density, whose hue is the mean colour and whose depth goes with a power of the mass:
-    0.4, or less if single particles would not be seen. With one direction only, the density
-    is drawn as a curve. The density of a grid is drawn cell by cell where the directions
-    are parameters, and as that of many particles where not.
+    0.4, or less where up to 30,000 particles would not be seen one by one. With one
+    direction only, the density is drawn as a curve. The density of a grid is drawn cell by
+    cell, with lines of equal density, where the directions are parameters, and as that of
+    many particles where not.
 
     Parameters
     ----------
@@ -131,7 +132,9 @@ class Cloud:
             tinted = self.view.density(points, masses * colours[:, channel], fineness)
             image[..., channel] = tinted / np.maximum(density, floor)
         share = np.clip(density / self.view.ceiling, 0.0, 1.0)
-        image[..., 3] = share ** _opacity_power(1.0 / len(measure), self.view.ceiling)
+        image[..., 3] = share**0.4
+        if fineness > 1:
+            image[..., 3] = _opacity_of_grains(share, 1.0 / len(measure) / self.view.ceiling)
         self._show_image(image, self.view.limits)
 
     def _draw_field(self, field: Field) -> None:
@@ -190,19 +193,21 @@ class Cloud:
             part of the picture, as of a kink through infinity, are left out.
         colours : (m, 3) array
         """
+        paths = np.asarray(paths)
         if self.view.is_profile or paths.size == 0 or paths.shape[1] < 2:
             return
-        starts = np.arange(paths.shape[1] - 1, 0, -_PIECE)[::-1] - _PIECE
-        ranges = [slice(max(start, 0), start + _PIECE + 1) for start in starts]
-        with np.errstate(invalid="ignore"):
-            steps = np.abs(np.diff(paths, axis=1))
-        spans = np.ptp(np.asarray(self.view.limits), axis=1)
-        short = (steps < _LONGEST_STEP * spans).all(axis=2)
+        longest = _LONGEST_STEP * np.ptp(np.asarray(self.view.limits), axis=1)
+        short = (np.abs(np.diff(paths, axis=1)) < longest).all(axis=2)
+        ends = np.arange(paths.shape[1] - 1, 0, -_PIECE)[::-1]
         pieces, shades = [], []
-        for opacity, moments in zip(np.linspace(0.0, 0.75, len(ranges)), ranges, strict=True):
-            whole = short[:, moments.start : moments.stop - 1].all(axis=1)
-            pieces += list(paths[whole, moments])
-            shades += [(*colour, opacity) for colour in colours[whole]]
+        for end, opacity in zip(ends, np.linspace(0.0, 0.75, len(ends)), strict=True):
+            start = max(end - _PIECE, 0)
+            whole = short[:, start:end].all(axis=1)
+            broken = np.argwhere(short[:, start:end] & ~whole[:, None])
+            pieces += list(paths[whole, start : end + 1])
+            pieces += [paths[row, start + step : start + step + 2] for row, step in broken]
+            rows = np.concatenate([np.flatnonzero(whole), broken[:, 0]])
+            shades += [(*colour, opacity) for colour in colours[rows]]
         if self._trails is None:
             self._trails = LineCollection([], linewidths=1.5, zorder=2.5)
             self.ax.add_collection(self._trails, autolim=False)
@@ -210,13 +215,15 @@ class Cloud:
         self._trails.set_color(shades)
 
 
-def _opacity_power(mass: float, ceiling: float) -> float:
-    """Power of density with which a single particle is still seen; at most 0.4.
+def _opacity_of_grains(share: Float64Array, mass: float) -> Float64Array:
+    """Opacity for shares of the ceiling, if single particles have that mass.
 
-    Its opacity would be a fifth, but no power is so low that all looks the same.
+    The power of the share is 0.4 or so low that a particle alone is a round grain of a third
+    of full depth; but no power is so low that all looks the same.
     """
-    alone = mass / _GRAIN_CELLS / ceiling
-    return float(np.clip(np.log(0.2) / np.log(alone), 0.22, 0.4)) if alone < 0.5 else 0.4
+    alone = mass / _GRAIN_CELLS
+    power = np.clip(np.log(0.3) / np.log(alone), 0.18, 0.4) if alone < 0.5 else 0.4
+    return np.asarray(share**power * np.minimum(2.0 * share / alone, 1.0))
 
 
 def point_style(count: float) -> tuple[float, float]:

@@ -11,9 +11,9 @@ from meanfield.plotting.risk import scale_time
 from meanfield.plotting.style import SEQUENTIAL, axes_or_new, theme
 from meanfield.plotting.survey import Run, Survey
 from meanfield.plotting.view import CELLS, View, view
-from meanfield.typing import Float64Array
+from meanfield.typing import Array, Float64Array
 
-__all__ = ["evolution"]
+__all__ = ["column", "evolution"]
 
 
 def evolution(
@@ -43,6 +43,16 @@ def evolution(
     ------
     InvalidInputError
         If the run has no frames, or the directions do not suit its neurons.
+
+    Examples
+    --------
+    >>> import meanfield as mf
+    >>> from meanfield.solvers import ParticleFlow
+    >>> problem = mf.Problem(mf.Neuron(inputs=1), mf.Dataset([[-1.0], [1.0]], [-1.0, 1.0]))
+    >>> start = mf.ParticleMeasure.gaussian(50, 3, seed=0)
+    >>> run = mf.simulate(problem, start, ParticleFlow(), t_end=2.0)
+    >>> mf.plot.evolution(run, "b").get_ylabel()
+    'bias $b$'
     """
     survey = Survey.of(run.measures)
     chosen = directions if isinstance(directions, View) else view(run, directions, survey)
@@ -50,32 +60,34 @@ def evolution(
         axes = axes_or_new(ax, 5.6, 3.6)
         columns = np.stack(
             [
-                _column(chosen, frame, masses)
+                column(chosen, frame, masses)
                 for frame, masses in zip(survey.positions, survey.weights, strict=True)
             ],
             axis=1,
         )
         times = run.times[survey.frames]
         low, high = chosen.limits[0]
-        if len(times) > 1:
-            heights = np.linspace(low, high, CELLS)
-            axes.pcolormesh(
-                times,
-                heights,
-                columns,
-                cmap=SEQUENTIAL,
-                shading="gouraud",
-                vmin=0.0,
-                vmax=1.3,
-                rasterized=True,
-            )
-            scale_time(axes, times)
+        alone = len(times) == 1
+        axes.pcolormesh(
+            times + [-0.5, 0.5] if alone else times,
+            np.linspace(low, high, CELLS),
+            np.repeat(columns, 2, axis=1) if alone else columns,
+            cmap=SEQUENTIAL,
+            shading="gouraud",
+            vmin=0.0,
+            vmax=1.3,
+            rasterized=True,
+        )
+        scale_time(axes, times)
+        if alone:
+            axes.set_xticks(times)
         axes.set_ylim(low, high)
         axes.set_ylabel(chosen.directions.labels[0])
     return axes
 
 
-def _column(chosen: View, positions: Float64Array, masses: Float64Array) -> Float64Array:
+def column(chosen: View, positions: Array, masses: Float64Array) -> Float64Array:
+    """Density in the first direction of a view, smoothed, in units of its highest value."""
     values = chosen.directions.project(positions)[:, 0]
     counts, _ = np.histogram(values, CELLS, chosen.limits[0], weights=masses)
     smooth = gaussian_filter1d(counts, 3.0, mode="constant")

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from meanfield.grids import GridMeasure
 from meanfield.measures import Measure
 from meanfield.plotting.directions import Directions
+from meanfield.plotting.evolution import column
 from meanfield.plotting.style import SEQUENTIAL, axes_or_new, theme
 from meanfield.plotting.survey import Run, Survey, pace, stand_in
 from meanfield.plotting.view import CELLS, View, view
@@ -17,7 +18,6 @@ __all__ = ["marginals", "profile"]
 
 _CURVES = 18
 _HEIGHT = 2.4  # of the highest of a curve, in distances of two curves
-_SMOOTH = 3.0  # standard deviation of the smoothing, in cells
 _STAND_INS = 2**14
 
 
@@ -69,7 +69,7 @@ def marginals(
         colours = SEQUENTIAL(np.linspace(0.35, 0.85, len(frames)))
         for row, frame in enumerate(frames):
             centres, density = profile(chosen, run.measures[int(frame)])
-            height = row + _HEIGHT * density / (density.max() or 1.0)
+            height = row + _HEIGHT * density
             order = 3.0 - row / len(frames)
             axes.fill_between(centres, row, height, color=colours[row], linewidth=0, zorder=order)
             axes.plot(centres, height, color="white", linewidth=1.4, zorder=order)
@@ -80,21 +80,18 @@ def marginals(
 
 
 def profile(chosen: View, measure: Measure) -> tuple[Float64Array, Float64Array]:
-    """Density of a measure in the first direction of a view: where, and how much.
+    """Where, and the density in the first direction of a view in units of its highest value.
 
     Of a grid in one of its parameters the marginal itself; else masses in cells, smoothed.
     """
-    from scipy.ndimage import gaussian_filter1d
-
     columns = chosen.directions.columns
     if isinstance(measure, GridMeasure) and columns:
         marginal = measure.marginal(columns[0])
-        return marginal.axes[0], marginal.density
+        return marginal.axes[0], marginal.density / marginal.density.max()
     particles = stand_in(measure, _STAND_INS)
-    values = chosen.directions.project(particles.positions)[:, 0]
-    counts, edges = np.histogram(values, CELLS, chosen.limits[0], weights=particles.weights)
-    smooth = gaussian_filter1d(counts, _SMOOTH, mode="constant")
-    return np.asarray(0.5 * (edges[1:] + edges[:-1])), np.asarray(smooth / np.diff(edges))
+    edges = np.linspace(*chosen.limits[0], CELLS + 1)
+    density = column(chosen, particles.positions, particles.weights)
+    return 0.5 * (edges[1:] + edges[:-1]), density
 
 
 def _name_times(axes: Axes, times: Float64Array) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from meanfield.checks import as_count, as_number
-from meanfield.errors import FileError, InvalidInputError
+from meanfield.errors import InvalidInputError
 from meanfield.page.document import write_page
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.gif import write_gif
-from meanfield.plotting.numbered import is_numbered, pictures_on_disk, write_numbered
+from meanfield.plotting.numbered import check_numbered, write_numbered
 from meanfield.plotting.player import Animation, animation
 from meanfield.plotting.scene import Scene
 from meanfield.plotting.style import check_target, theme, written_whole
@@ -113,8 +113,9 @@ def animate(
     PosixPath('both.mp4')
     """
     if path is not None and Path(path).suffix.lower() == ".html":
-        runs = list(run.values()) if isinstance(run, Mapping) else run
-        return write_page(runs, path, seconds=seconds, directions=directions, force=force)
+        if layout is not None or clock != "pace" or arrows:
+            raise InvalidInputError("a page has its own layout and clock; leave these settings out")
+        return write_page(run, path, seconds=seconds, directions=directions, force=force)
     as_count("fps", fps)
     if as_number("seconds", seconds, "positive") * fps > _MOST_PICTURES:
         raise InvalidInputError(
@@ -161,7 +162,7 @@ def _drawn(picture: Callable[[float], Any], times: Iterable[Any]) -> Iterator[An
 
 def _target(path: Path, force: bool) -> Path:
     if path.suffix.lower() == ".png":
-        return _numbered_target(path, force)
+        return check_numbered(path, force)
     target = check_target(path, _KINDS, force)
     if target.suffix.lower() in CODECS and find_ffmpeg() is None:
         warnings.warn(
@@ -172,20 +173,6 @@ def _target(path: Path, force: bool) -> Path:
         )
         target = check_target(target.with_suffix(".gif"), _KINDS, force)
     return target
-
-
-def _numbered_target(path: Path, force: bool) -> Path:
-    if not is_numbered(path):
-        raise InvalidInputError(
-            f"{path.name} is one picture, and a movie has many: write {path.stem}-%04d.png for "
-            "numbered ones, or plot the run for a single one"
-        )
-    if not path.parent.is_dir():
-        raise FileError(f"no folder {path.parent} to write {path.name} to")
-    before = pictures_on_disk(path)
-    if before and not force:
-        raise FileError(f"{before[0]} exists already; use force=True (--force) to overwrite it")
-    return path
 
 
 def _progress(shown: bool, total: int) -> Passed:

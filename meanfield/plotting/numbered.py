@@ -7,25 +7,42 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from meanfield.errors import FileError
+from meanfield.errors import FileError, InvalidInputError
 
-__all__ = ["is_numbered", "pictures_on_disk", "write_numbered"]
+__all__ = ["check_numbered", "write_numbered"]
 
 _NUMBER = re.compile(r"%0?\d*d")
 
 
-def is_numbered(path: Path) -> bool:
-    """Whether a name has one place for a number, as ``run-%04d.png``.
+def check_numbered(path: Path, force: bool) -> Path:
+    """Path of numbered pictures, if its name has a place for a number and none is in the way.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name has no place for a number.
+    FileError
+        If the folder does not exist, or a picture of the series does and `force` is false.
 
     Examples
     --------
-    >>> is_numbered(Path("run-%04d.png")), is_numbered(Path("run.png"))
-    (True, False)
+    >>> check_numbered(Path("run-%04d.png"), False).name
+    'run-%04d.png'
     """
-    return len(_NUMBER.findall(path.name)) == 1 and path.name.count("%") == 1
+    if len(_NUMBER.findall(path.name)) != 1 or path.name.count("%") != 1:
+        raise InvalidInputError(
+            f"{path.name} is one picture, and a movie has many: write {path.stem}-%04d.png for "
+            "numbered ones, or plot the run for a single one"
+        )
+    if not path.parent.is_dir():
+        raise FileError(f"no folder {path.parent} to write {path.name} to")
+    before = _pictures_on_disk(path)
+    if before and not force:
+        raise FileError(f"{before[0]} exists already; use force=True (--force) to overwrite it")
+    return path
 
 
-def pictures_on_disk(path: Path) -> list[Path]:
+def _pictures_on_disk(path: Path) -> list[Path]:
     """Files whose names are the pattern with a number, in the order of the numbers."""
     before, after = _NUMBER.split(path.name)
     pattern = re.compile(rf"{re.escape(before)}(\d+){re.escape(after)}")
@@ -64,7 +81,7 @@ def write_numbered(path: Path, pictures: Iterable[Any]) -> None:
                 names.append(path.name % number)
                 image = Image.fromarray(picture[..., :3].copy())
                 image.save(Path(partial, names[-1]), compress_level=4)
-            for old in pictures_on_disk(path):
+            for old in _pictures_on_disk(path):
                 old.unlink()
             for name in names:
                 Path(partial, name).replace(path.with_name(name))

@@ -77,7 +77,7 @@ class Confusion(_AtData):
             ax.axvline(line, color="white", linewidth=1.2, zorder=1.8)
         self._title = ax.set_title("", color=INK)
         self._numbers = [
-            [ax.text(column, row, "", ha="center", va="center", fontsize=7.0, zorder=2.0)
+            [ax.text(column, row, "", ha="center", va="center", fontsize=6.0, zorder=2.0)
              for column in range(count)]
             for row in range(count if count <= _WRITTEN_CLASSES else 0)
         ]  # fmt: skip

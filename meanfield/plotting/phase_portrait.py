@@ -12,7 +12,8 @@ from matplotlib.patheffects import withStroke
 from meanfield.checks import as_vector
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import Measure, ParticleMeasure
+from meanfield.measures import Measure
+from meanfield.plotting.arrows import projected_motion, velocity_of_measure
 from meanfield.plotting.cloud import Cloud
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.function import measure_at
@@ -31,7 +32,6 @@ _MOST_NEURONS = 2**15
 _LEVELS = 14
 _CROWD = 0.02  # share of the fullest cell of arrows below which a cell shows none
 _STREAM = "#4d5563"
-_STEP = 1e-6  # of the size of a cloud, for derivatives of coordinates along the velocity
 
 
 def phase_portrait(
@@ -44,9 +44,9 @@ def phase_portrait(
 ) -> Axes:
     """Draw the velocity −∇Ψ(·; μ_t) in a plane, with the neurons of one frame.
 
-    Neurons of two parameters: level lines of Ψ and stream lines of −∇Ψ everywhere, which
-    is all there is. Neurons of more parameters have no velocity field in a plane; drawn is
-    one of two things that exist:
+    Neurons of two parameters: stream lines of −∇Ψ everywhere, with level lines of Ψ, or of
+    the density if there is a grid; that is all there is. Neurons of more parameters have
+    no velocity field in a plane; drawn is one of two things that exist:
 
     - by default the mean velocity of the neurons that lie at a point of the plane: the
       field that transports the law of the two coordinates (arrows, where neurons are);
@@ -135,9 +135,7 @@ def _velocities(problem: AnyProblem, measure: Measure, points: Float64Array) -> 
     if isinstance(problem, Problem):
         covector = problem.covector(problem.outputs(measure))
         return np.asarray(problem.velocity_under(points, covector))
-    masses = np.concatenate([measure.weights, np.zeros(len(points))])
-    everything = ParticleMeasure(np.concatenate([measure.positions, points]), masses)
-    return np.asarray(problem.velocity(everything)[len(measure) :])
+    return velocity_of_measure(problem, measure, points)
 
 
 def _draw_section(
@@ -154,10 +152,11 @@ def _draw_section(
     )
     levels = np.quantile(potential, np.linspace(0.0, 1.0, _LEVELS + 1))
     if np.ptp(potential) > 0.0:
-        axes.contour(
-            *sides, potential, np.unique(levels), colors=[QUIET], linewidths=0.6, alpha=0.55,
-            linestyles="solid", zorder=1,
-        )  # fmt: skip
+        if not isinstance(measure, GridMeasure):
+            axes.contour(
+                *sides, potential, np.unique(levels), colors=[QUIET], linewidths=0.6, alpha=0.55,
+                linestyles="solid", zorder=1,
+            )  # fmt: skip
         speed = np.hypot(across, along)
         width = 0.3 + 0.9 * np.sqrt(speed / (speed.max() or 1.0))
         axes.streamplot(
@@ -209,13 +208,7 @@ def _means(chosen: View, problem: AnyProblem, measure: Measure) -> _Means:
     shown = represented(measure, _MOST_NEURONS)
     positions = np.asarray(shown.positions, dtype=np.float64)
     velocities = _velocities(problem, measure, positions)
-    fastest = np.abs(velocities).max() or 1.0
-    step = _STEP * (np.abs(positions).max() or 1.0) / fastest
-    project = chosen.directions.project
-    with np.errstate(invalid="ignore", over="ignore"):
-        rates = project(positions + step * velocities) - project(positions - step * velocities)
-        rates /= 2.0 * step
-    points = project(positions)
+    points, rates = projected_motion(chosen.directions, positions, velocities)
     low, high = np.asarray(chosen.limits).T
     with np.errstate(invalid="ignore", over="ignore"):
         cells = np.floor((points - low) / (high - low) * _ARROWS)

@@ -43,8 +43,10 @@ class Playback:
 
     @property
     def has_paths(self) -> bool:
-        """Whether there are particles to follow, and times at which they were seen."""
-        return len(self.run.times) > 1 and not isinstance(self._frame(0), GridMeasure)
+        """Whether particles can be followed between frames: not on a grid, nor under noise."""
+        if len(self.run.times) == 1 or self.run.problem.temperature > 0.0:
+            return False
+        return not isinstance(self._frame(0), GridMeasure)
 
     def measure_at(self, time: float) -> Measure:
         """Measure at any time, linear between the frames of the run."""

@@ -80,42 +80,61 @@ def draw_side_by_side(
     """
     colours = [tuple(class_colours(MOST_CLASSES)[number]) for number in _ORDER]
     together = layout == "function" and playbacks[0].run.problem.neuron.inputs == 1
-    below = layout != "risk" and not together
-    columns = len(playbacks) if len(playbacks) <= _MOST_COLUMNS else (len(playbacks) + 1) // 2
-    rows = -(-len(playbacks) // columns)
-    heights = [1.0 + 0.5 * (rows == 1)] * rows + [1.1] * (rows * below) + [1.0]
-    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights, hspace=0.04)
-    panels: list[Panel] = []
-    clouds: list[Axes] = []
-    for row in range(rows):
-        part = slice(row * columns, (row + 1) * columns)
-        places = grid[row * (1 + below)].subgridspec(1, columns, wspace=0.02)
-        axes = [figure.add_subplot(places[column]) for column in range(len(playbacks[part]))]
-        clouds += axes
-        panels += _clouds(axes, playbacks[part], view, clock, arrows)
-        for ax, title, colour in zip(axes, titles[part], colours[part], strict=False):
-            ax.set_title(title, color=colour, fontsize=12, fontweight="bold")
-        if below:
-            places = grid[row * (1 + below) + 1].subgridspec(1, columns, wspace=0.02)
-            axes = [figure.add_subplot(places[column]) for column in range(len(axes))]
-            panels += [
-                detail_panel(ax, layout, playback, view)
-                for ax, playback in zip(axes, playbacks[part], strict=True)
-            ]
-            _hide_inner_labels(axes)
-    _draw_key(figure, clouds, view)
-    return panels + _foot(figure, grid[len(heights) - 1], playbacks, titles, colours, together)
-
-
-def _clouds(
-    axes: Sequence[Axes], playbacks: Sequence[Playback], view: View, clock: Clock, arrows: bool
-) -> list[Panel]:
+    detailed = layout != "risk" and not together
+    places, foot = _places(figure, len(playbacks), detailed)
+    clouds = [figure.add_subplot(place[0]) for place in places]
     panels: list[Panel] = [
         MeasurePanel(ax, playback, view, clock, arrows)
-        for ax, playback in zip(axes, playbacks, strict=True)
+        for ax, playback in zip(clouds, playbacks, strict=True)
     ]
-    _hide_inner_labels(axes)
-    return panels
+    for ax, title, colour in zip(clouds, titles, colours, strict=False):
+        ax.set_title(title, color=colour, fontsize=12, fontweight="bold")
+    _hide_inner_labels(clouds)
+    if detailed:
+        details = [figure.add_subplot(place[1]) for place in places]
+        panels += [
+            detail_panel(ax, layout, playback, view)
+            for ax, playback in zip(details, playbacks, strict=True)
+        ]
+        _hide_inner_labels(details)
+    _draw_key(figure, clouds, view)
+    return panels + _foot(figure, foot, playbacks, titles, colours, together)
+
+
+def _places(
+    figure: Figure, count: int, detailed: bool
+) -> tuple[list[tuple[SubplotSpec, ...]], SubplotSpec]:
+    """Where each run has its measure and its detail, and where all have their risks.
+
+    Details are beside the measures of two runs, and below those of more.
+    """
+    beside = detailed and count == 2
+    columns = count if count <= _MOST_COLUMNS else (count + 1) // 2
+    rows, deep = -(-count // columns), 1 + (detailed and not beside)
+    heights = [1.5 if rows * deep == 1 else 1.0] * (rows * deep) + [1.0 if deep == 1 else 0.8]
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights, hspace=0.04)
+    places: list[tuple[SubplotSpec, ...]] = []
+    wide = 2 if beside else 1
+    for row in range(rows):
+        bands = [
+            grid[deep * row + band].subgridspec(1, columns * wide, wspace=0.02)
+            for band in range(deep)
+        ]
+        for column in range(min(columns, count - row * columns)):
+            if beside:
+                places.append((bands[0][2 * column], bands[0][2 * column + 1]))
+            else:
+                places.append(tuple(band[column] for band in bands))
+    return places, grid[len(heights) - 1]
+
+
+def _hide_inner_labels(axes: Sequence[Axes]) -> None:
+    """Leave the labels of vertical axes to the first of each row."""
+    for ax in axes:
+        place = ax.get_subplotspec()
+        if place is not None and not place.is_first_col():
+            ax.set_ylabel("")
+            ax.tick_params(labelleft=False)
 
 
 def _draw_key(figure: Figure, clouds: Sequence[Axes], view: View) -> None:
@@ -126,12 +145,6 @@ def _draw_key(figure: Figure, clouds: Sequence[Axes], view: View) -> None:
         legend.set_loc("upper right")
         legend.set_bbox_to_anchor((0.995, 0.995), figure.transFigure)
         legend.set_in_layout(False)
-
-
-def _hide_inner_labels(axes: Sequence[Axes]) -> None:
-    for ax in axes[1:]:
-        ax.set_ylabel("")
-        ax.tick_params(labelleft=False)
 
 
 def _foot(

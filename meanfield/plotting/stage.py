@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -34,7 +34,8 @@ class Stage:
     def __init__(
         self, figure: Figure, floors: Mapping[Axes, float], loose: Sequence[Artist] = ()
     ) -> None:
-        self._canvas = cast(Any, figure.canvas)
+        canvas: Any = figure.canvas
+        self._canvas = canvas
         self._floors = dict(floors)
         self._loose = list(loose)
         hidden = [artist for artist in self._moving() if artist.get_visible()]
@@ -42,9 +43,9 @@ class Stage:
         places = [(artist, artist.get_position()) for artist in hidden if isinstance(artist, Text)]
         for artist in hidden:
             artist.set_visible(False)
-        self._canvas.draw()
-        self._renderer = self._canvas.get_renderer()
-        self._resting = self._canvas.copy_from_bbox(figure.bbox)
+        canvas.draw()
+        self._renderer = canvas.get_renderer()
+        self._resting = canvas.copy_from_bbox(figure.bbox)
         for artist in hidden:
             artist.set_visible(True)
         for text, place in places:

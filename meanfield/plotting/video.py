@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,6 +19,7 @@ __all__ = ["CODECS", "HOLD_END", "HOLD_START", "find_ffmpeg", "write_video"]
 
 #: Seconds for which the first and the last picture stand still.
 HOLD_START, HOLD_END = 0.5, 1.5
+_PATIENCE = 600.0  # seconds in which ffmpeg must have encoded what it has got
 
 #: Settings of ffmpeg by suffix: H.264 plays everywhere, VP9 in every browser.
 CODECS = {
@@ -57,26 +59,24 @@ def write_video(ffmpeg: str, path: Path, pictures: Iterable[Any], fps: int) -> N
         If ffmpeg cannot write it.
     """
     with TemporaryFile() as told:
-        process = None
+        process, failed = None, ""
         try:
             for picture in pictures:
                 if process is None:
                     process = _started(ffmpeg, path, picture.shape, fps, told)
                 assert process.stdin is not None
                 process.stdin.write(picture.data)
-            assert process is not None
-            process.communicate()
+        except BrokenPipeError:
+            failed = "it ended early"
         except OSError as error:
-            reason = _last_line(told) or str(error)
-        else:
-            reason = _last_line(told) if process.returncode else ""
-            reason = reason or ("it gave no reason" if process.returncode else "")
+            failed = str(error)
         finally:
-            if process is not None and process.poll() is None:
-                process.kill()
-                process.wait()
-    if reason:
-        raise FileError(f"ffmpeg could not write the movie ({reason}); a .gif needs no ffmpeg")
+            if process is not None:
+                _end(process)
+        if process is not None and process.returncode:
+            failed = _first_line(told) or failed or "it gave no reason"
+    if failed:
+        raise FileError(f"ffmpeg could not write the movie ({failed}); a .gif needs no ffmpeg")
 
 
 def _started(
@@ -97,7 +97,19 @@ def _started(
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told)
 
 
-def _last_line(told: IO[bytes]) -> str:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let it finish what it has got; leave no process and no open pipe behind."""
+    with suppress(OSError):
+        assert process.stdin is not None
+        process.stdin.close()
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _first_line(told: IO[bytes]) -> str:
     told.seek(0)
     lines = told.read().decode("utf-8", "replace").strip().splitlines()
     return lines[0].strip() if lines else ""

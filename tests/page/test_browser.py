@@ -55,7 +55,7 @@ def opened(browser, address, viewport=DESKTOP):
     trouble, asked = [], []
     listeners = {
         "pageerror": lambda error: trouble.append(str(error)),
-        "console": lambda message: trouble.append(message.text),
+        "console": lambda message: trouble.extend([message.text] * (message.type == "error")),
         "request": lambda request: asked.append(request.url),
     }
     for event, listener in listeners.items():
@@ -381,6 +381,14 @@ def collapsed():
     return euler(line().problem, ParticleMeasure(np.ones((20, 3))))
 
 
+def exploded():
+    run = on_the_line()
+    run.measures[-1] = ParticleMeasure(1e200 * run.measures[-1].positions)
+    run.risk[-1] = np.inf
+    run.status, run.reason = "failed", "it diverged"
+    return run
+
+
 def of_a_hundred_parameters():
     data = mf.Dataset(np.random.default_rng(0).standard_normal((20, 98)), np.ones(20))
     problem = mf.Problem(Neuron(98, activation="tanh"), data)
@@ -392,6 +400,7 @@ def of_a_hundred_parameters():
     [
         lambda: shorten(line(), 1),
         collapsed,
+        exploded,
         of_one_parameter,
         of_a_hundred_parameters,
         lambda: on_a_grid(Neuron(1, outer="fixed"), (20, 20)),
@@ -404,8 +413,8 @@ def test_unusual_runs_are_drawn(browser, tmp_path, make):
     run = make()
     path = write_page(run, tmp_path / "run.html")
     with opened(browser, path.as_uri()) as shown:
-        shown.keyboard.press("End")
         assert shown.evaluate(PIXELS, 0) > 0
+        shown.keyboard.press("End")
         shown.evaluate("meanfield.choose(meanfield.runs[0], 0)")
         draw(shown)
         shown.evaluate("meanfield.brush(meanfield.runs[0], [0, 1, 2])")

@@ -12,7 +12,7 @@ from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.plotting.cloud import MOST_POINTS, Cloud
 from meanfield.plotting.view import view, view_of_measure
-from pictured_runs import of_one_parameter, on_the_line, on_the_plane
+from pictured_runs import of_one_parameter, on_a_grid, on_the_line, on_the_plane
 
 
 def points_of(ax):
@@ -44,7 +44,34 @@ def test_many_particles_are_a_density_of_their_mean_colour():
     assert left[2] > left[0]
     assert right[0] > right[2]
     # full depth is the peak of the 3000 particles that were sampled: 1/sqrt(30 a cell) noise
-    assert pixels[..., 3].max() == pytest.approx(1.0, abs=0.1)
+    assert pixels[..., 3].max() == pytest.approx(255, abs=25)
+
+
+def test_a_particle_alone_is_seen_in_a_density():
+    # 9999 particles in a heap and one apart from it, whose density is ten thousand times less
+    heap = np.random.default_rng(0).normal(0.0, 0.1, (9999, 2))
+    measure = ParticleMeasure(np.vstack([heap, [[0.9, 0.9]]]))
+    shown = view_of_measure(ParticleMeasure(np.vstack([heap[:50], np.eye(2), -np.eye(2)])))
+    ax = plot.measure(measure, shown)
+    opacity = np.asarray(ax.images[0].get_array())[..., 3]
+    (left, right), (bottom, top) = shown.limits
+    row = int((0.9 - bottom) / (top - bottom) * len(opacity))
+    column = int((0.9 - left) / (right - left) * len(opacity))
+    assert opacity[row, column] > 25
+    assert opacity[row - 60, column] == 0
+
+
+def test_lines_of_equal_density_lie_on_a_grid():
+    run = on_a_grid(Neuron(1, outer="fixed"), (40, 40))
+    ax = Figure().add_subplot()
+    cloud = Cloud(ax, view(run))
+    for measure in run.measures:
+        cloud.draw(measure)
+    (lines,) = ax.collections  # those of earlier measures are gone
+    outer = lines.get_paths()[0]
+    # a Gaussian about (1, 1) has round level lines; cells are 0.2 wide
+    centre = 0.5 * (outer.vertices.min(axis=0) + outer.vertices.max(axis=0))
+    assert centre == pytest.approx([1.0, 1.0], abs=0.2)
 
 
 def test_one_direction_is_a_curve():

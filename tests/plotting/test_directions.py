@@ -161,4 +161,24 @@ def test_three_parameters_are_too_many():
 
 
 def test_rules_are_a_vocabulary():
-    assert set(rules) == {"parameters", "kinks", "weights", "principal"}
+    assert set(rules) == {
+        "parameters",
+        "kinks",
+        "weights",
+        "angles",
+        "lengths",
+        "principal",
+    }
+
+
+def test_angles_and_lengths_are_polar_coordinates_of_the_weights():
+    subject = subject_of(on_the_plane())  # tanh: the outer weight is no scale of the inner one
+    directions = choose_directions(subject, "angles")
+    assert directions.project(np.array([[7.0, 0.0, 2.0, 1.0]])) == pytest.approx(
+        np.array([[np.pi / 2, 2.0]])
+    )
+    assert directions.windows[0] == (-np.pi, np.pi)
+    lengths = choose_directions(subject, "lengths")
+    assert lengths.project(np.array([[-7.0, 3.0, 4.0, 1.0]])).tolist() == [[5.0, -7.0]]
+    with pytest.raises(InvalidInputError, match="'angles' is for neurons with two inputs"):
+        choose_directions(subject_of(on_the_line()), "angles")

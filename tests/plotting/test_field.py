@@ -10,7 +10,6 @@ from meanfield.plotting.colouring import Colouring
 from meanfield.plotting.directions import Directions
 from meanfield.plotting.field import Field
 from meanfield.plotting.movie import animate
-from meanfield.plotting.scene import Scene
 from meanfield.plotting.survey import Survey, pace, stand_in
 from meanfield.plotting.view import CELLS, View
 from pictured_runs import on_a_grid
@@ -68,16 +67,6 @@ def test_stand_ins_move_with_the_density():
     assert len(stand_in(run.measures[0], 100)) == 100
 
 
-def test_between_frames_densities_are_mixed():
-    run = on_a_grid(PLANE, 16)
-    scene = Scene(run)
-    mixed = scene.measure_at(float(0.75 * run.times[0] + 0.25 * run.times[1]))
-    expected = 0.75 * run.measures[0].density + 0.25 * run.measures[1].density
-    np.testing.assert_allclose(mixed.density, expected, rtol=1e-12)
-    scene.draw(0.9)
-    assert scene.measure_at(2.0) == run.measures[-1]
-
-
 @pytest.mark.parametrize(
     ("neuron", "cells", "images"),
     [
@@ -101,7 +90,7 @@ def test_two_named_parameters_of_three():
     grid = on_a_grid(CUBE, (16, 17, 18)).measures[0]
     axes = plot.measure(grid, ("b", "a_0"), neuron=CUBE)
     assert axes.images[0].get_array().shape == (16, 18, 4)
-    assert axes.images[0].get_extent() == [-4.0, 4.0, -4.0, 4.0]
+    assert list(axes.images[0].get_extent()) == [-4.0, 4.0, -4.0, 4.0]
 
 
 def test_a_movie_of_a_grid(tmp_path):

@@ -55,7 +55,7 @@ def test_on_the_plane_colours_follow_the_sign_of_the_output():
     ax = Figure().add_subplot()
     panel = DecisionMap(ax, run.problem, 40)
     panel.draw(run.measures[-1])
-    pixels = np.asarray(ax.images[0].get_array()).reshape(-1, 3)
+    pixels = np.asarray(ax.images[0].get_array()).reshape(-1, 4)
     grid = np.stack(
         np.meshgrid(*np.linspace(panel.low, panel.high, panel.cells).T), axis=-1
     ).reshape(-1, 2)
@@ -82,7 +82,7 @@ def test_of_several_classes_the_most_likely_one_gives_its_colour():
     run.measures = [sure]
     pixels = np.asarray(plot.function(run, 0).images[0].get_array())
     assert pixels[0, 0, 0] > pixels[0, 0, 1] > pixels[0, 0, 2]  # the yellow of class 1
-    assert np.ptp(pixels.reshape(-1, 3), axis=0).max() < 1e-6
+    assert np.ptp(pixels.reshape(-1, 4), axis=0).max() == 0
 
 
 def test_the_map_of_many_neurons_is_coarser():

@@ -115,10 +115,10 @@ def test_a_curve_that_is_missing_is_seen(name, tmp_path):
 
 
 def test_every_panel_has_a_picture():
-    from meanfield.plotting.pages import panels
+    from meanfield.plotting.catalogue import catalogue
 
-    pictured = {name for name in panels if any(case.startswith(name) for case in CASES)}
-    assert pictured == set(panels)
+    pictured = {name for name in catalogue if any(case.startswith(name) for case in CASES)}
+    assert pictured == set(catalogue)
 
 
 def test_panels_draw_one_frame():

@@ -88,6 +88,44 @@ def test_a_run_without_accuracy_is_a_clear_error():
 def test_the_marker_runs_along_the_curve():
     ax = Figure().add_subplot()
     marker = TimeMarker(ax, np.array([0.0, 2.0]), np.array([1.0, 3.0]))
-    marker.move(0.5)
+    marker.draw(0.5)
     assert [line.get_xdata()[0] for line in ax.lines] == [0.5, 0.5]
     assert ax.lines[1].get_ydata()[0] == pytest.approx(1.5)
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def with_traits(particles, solver="sgd", seed=0):
+    run = on_the_line(particles=particles)
+    run.solver.name, run.seed = solver, seed
+    return run
+
+
+@pytest.mark.parametrize(
+    ("runs", "names"),
+    [
+        ([with_traits(10), with_traits(20)], ["$N$ = 10", "$N$ = 20"]),
+        ([with_traits(10), with_traits(10, "langevin")], ["sgd", "langevin"]),
+        ([with_traits(10), with_traits(10, seed=3)], ["seed 0", "seed 3"]),
+        ([with_traits(10), with_traits(20, seed=3)], ["$N$ = 10, seed 0", "$N$ = 20, seed 3"]),
+        ([with_traits(10), with_traits(10)], ["$N$ = 10 (1)", "$N$ = 10 (2)"]),
+        ({"mine": with_traits(10), "yours": with_traits(10)}, ["mine", "yours"]),
+    ],
+)
+def test_several_runs_are_named_by_what_distinguishes_them(runs, names):
+    assert labels(plot.risk(runs)) == names
+
+
+def test_the_limit_joins_one_run_or_several():
+    limit = with_traits(100)
+    ax = plot.risk(with_traits(10), limit=limit)
+    assert labels(ax) == ["limit", "$N$ = 10"]
+    assert np.array_equal(ax.lines[0].get_ydata(), limit.risk)
+    assert len(plot.risk([with_traits(10), with_traits(20)], limit=limit).lines) == 3
+
+
+def test_no_run_at_all_is_a_clear_error():
+    with pytest.raises(InvalidInputError, match="there is no run to show"):
+        plot.risk([])

@@ -27,10 +27,12 @@ uniform float opacity, edge, deep;
 uniform vec3 paper;
 varying float shade, dim, depth, pixels;
 void main() {
+  float night = step(paper.r, 0.5);
   float r = length(2.0 * gl_PointCoord - 1.0) * (pixels + 1.0) * 0.5;   // pixels from the middle
   float cover = clamp(0.5 * pixels - r + 0.5, 0.0, 1.0);
   if (cover <= (deep > 0.5 ? 0.4 : 0.0)) discard;
   vec3 colour = texture2D(palette, vec2(shade, 0.5)).rgb;
+  colour = mix(colour, sqrt(colour), 0.5 * night);   // dark colours are lifted from dark paper
   float rim = edge * smoothstep(0.5 * pixels - 1.6, 0.5 * pixels - 0.4, r);
   colour = mix(colour, paper, 0.85 * rim);
   if (deep > 0.5) colour = mix(colour, paper, clamp((depth - 4.0) * 0.28, 0.0, 0.6));

@@ -25,7 +25,10 @@ class CloudView {
     });
     this.cloud = new Cloud(this.picture, run);
     if (run.cloud.spaceLabels.length) {
-      this.toggle("3-D", "turn in space", (on) => { this.camera.deep = on; });
+      this.toggle("3-D", "turn in space", (on) => {
+        this.camera.deep = on;
+        this.overlay.classList.toggle("deep", on);
+      });
     }
     this.toggle("brush", "select neurons by dragging", (on) => {
       this.frame.brushing = on;

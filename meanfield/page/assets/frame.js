@@ -203,19 +203,19 @@ class Frame {
     };
     context.save();
     context.beginPath();
-    context.rect(box.left, box.top, box.width, box.height);
+    context.rect(box.left, box.top - 10, box.width + 10, box.height + 10);
     context.clip();
     context.lineJoin = "round";
     const past = run.moment.before + (run.moment.share >= 1 ? 1 : 0);
     line([now, ...spots.slice(past + 1)], colours.quiet, 1.2);
     line([...spots.slice(0, past + 1), now], colours.paper, 5);
     line([...spots.slice(0, past + 1), now], colours.ink, 2);
-    context.restore();
     context.strokeStyle = colours.ink;
     context.lineWidth = 2;
     context.beginPath();
     context.arc(...now, 9, 0, 2 * Math.PI);
     context.stroke();
+    context.restore();
   }
 }
 

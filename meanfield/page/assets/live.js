@@ -8,17 +8,20 @@ class Live {
     this.page = page;
     this.version = page.story.version;
     this.took = page.story.took;
+    this.rested = 0;
     setTimeout(() => this.ask(), PATIENCE);
   }
 
   async ask() {
     let pause = PATIENCE;
+    const now = performance.now();
     try {
       const news = await (await fetch("/news")).json();
       element("status").textContent = news.texts.join(" · ");
-      if (news.version && news.version !== this.version) {
+      const due = now >= this.rested || !news.running; // the last frames come at once
+      if (news.version && news.version !== this.version && due) {
         await this.take();
-        pause = Math.max(PATIENCE, 1000 * RESTS * this.took);
+        this.rested = performance.now() + 1000 * RESTS * this.took;
       }
       if (!news.running && news.version === this.version) pause = 5 * PATIENCE;
     } catch (error) {

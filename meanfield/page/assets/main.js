@@ -19,6 +19,8 @@ class Page {
       return;
     }
     document.getElementById("title").textContent = this.runs.map((run) => run.label).join(", ");
+    document.getElementById("now").textContent = this.runs.length > 1 ? "" : about(this.runs[0]);
+    if (!this.live) document.getElementById("status").textContent = endings(this.runs);
     this.layOut();
     this.laidOut = true;
     bindControls(this);
@@ -137,6 +139,18 @@ class Page {
     for (const view of this.views) view.mark(this.brushed);
     this.change();
   }
+}
+
+/** A run in a few words. */
+function about(run) {
+  const unit = run.atoms ? "cells" : "neurons";
+  return `${run.particles.toLocaleString("en")} ${unit}, solver ${run.solver}`;
+}
+
+/** How runs ended that did not come to their end. */
+function endings(runs) {
+  const ended = runs.filter((run) => run.status !== "complete");
+  return ended.map((run) => `${runs.length > 1 ? `${run.label}: ` : ""}${run.status}, ${run.reason || "with what frames there are"}`).join(" · ");
 }
 
 /** A run with its arrays unpacked. */

@@ -32,7 +32,8 @@ class FunctionPanel {
   }
 }
 
-const RUN_COLOURS = ["#2166a8", "#d8572a", "#6f7b8a", "#832db6", "#b9860a", "#a96b59"];
+// Blue and orange, which the style sheet fits to dark paper, and four that suit both.
+const RUN_COLOURS = ["blue", "orange", "#7d8592", "#9a55cc", "#b9860a", "#a96b59"];
 const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
 
 /** Risk, and what else was recorded, of all runs over time; click it to go there. */
@@ -66,6 +67,12 @@ class RiskPanel {
     this.load();
   }
 
+  /** A colour of RUN_COLOURS. */
+  colour(number) {
+    const name = RUN_COLOURS[number % RUN_COLOURS.length];
+    return inks()[name] || name;
+  }
+
   /** Curves as lists of values, and the key to them. */
   load() {
     const { runs } = this.page;
@@ -77,7 +84,7 @@ class RiskPanel {
       .map((name) => ({
         run, name, times: run.curves.times, values: run.curves.series[name],
         label: several ? (names.length > 1 ? `${run.label}, ${name}` : run.label) : name,
-        colour: several ? RUN_COLOURS[i] : RUN_COLOURS[names.indexOf(name) % 6],
+        colour: this.colour(several ? i : names.indexOf(name)),
         dash: DASHES[names.indexOf(name) % 4],
       })));
     const all = this.curves.flatMap((curve) => curve.values).filter((each) => each !== null);

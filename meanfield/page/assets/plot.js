@@ -61,7 +61,7 @@ function plotAxes(context, box, xs, ys, colours, names = {}) {
   if (names.x) context.fillText(names.x, box.left + box.width / 2, bottom + 34, box.width);
   if (names.y) {
     context.save();
-    context.translate(box.left - 40, box.top + box.height / 2);
+    context.translate(box.left - 42, box.top + box.height / 2);
     context.rotate(-Math.PI / 2);
     context.fillText(names.y, 0, 0, box.height + 20);
     context.restore();

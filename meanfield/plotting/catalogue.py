@@ -28,7 +28,7 @@ from meanfield.plotting.trajectories import trajectories
 from meanfield.plotting.view import view
 from meanfield.registry import Registry
 
-__all__ = ["Panel", "page", "panels"]
+__all__ = ["Panel", "catalogue", "panels"]
 
 Directed = str | tuple[str, ...] | None
 
@@ -69,7 +69,7 @@ def _trajectories(run: Run, *, directions: Directed, ax: Axes) -> Axes:
 
 _WAYS, _FRAME = frozenset({"directions"}), frozenset({"index"})
 #: Vocabulary of panels of a run by name.
-panels: Registry[Panel] = Registry("panel")
+catalogue: Registry[Panel] = Registry("panel")
 for _name, _panel in {
     "measure": Panel("the neurons at one time", _measure, _WAYS | _FRAME),
     "function": Panel("what the network has learned at one time", function, _FRAME),
@@ -85,10 +85,10 @@ for _name, _panel in {
     "kernel-spectrum": Panel("eigenvalues of the tangent kernel over time", kernel_spectrum),
     "kernel-alignment": Panel("the tangent kernel and the target", kernel_alignment),
 }.items():
-    panels.register(_name, _panel)
+    catalogue.register(_name, _panel)
 
 
-def page(
+def panels(
     run: Run | Sequence[Run] | Mapping[str, Run],
     names: str | Sequence[str] = "risk",
     path: str | Path | None = None,
@@ -136,14 +136,14 @@ def page(
     >>> problem = mf.Problem(mf.Neuron(inputs=1), mf.Dataset([[-1.0], [1.0]], [-1.0, 1.0]))
     >>> start = mf.ParticleMeasure.gaussian(50, 3, seed=0)
     >>> run = mf.simulate(problem, start, ParticleFlow(), t_end=2.0)
-    >>> figure = mf.plot.page(run, ["risk", "marginals"], directions="b")
+    >>> figure = mf.plot.panels(run, ["risk", "marginals"], directions="b")
     >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['(a) ', '(b) ']
     """
     chosen = [names] if isinstance(names, str) else list(names)
     if not chosen:
-        raise InvalidInputError(f"names must hold at least one panel of {', '.join(panels)}")
-    drawn = {name: panels[name] for name in (str(each).replace("_", "-") for each in chosen)}
+        raise InvalidInputError(f"names must hold at least one panel of {', '.join(catalogue)}")
+    drawn = {name: catalogue[name] for name in (str(each).replace("_", "-") for each in chosen)}
     if isinstance(run, Mapping | Sequence) and set(drawn) != {"risk"}:
         raise InvalidInputError("several runs can be drawn together in the panel risk only")
     given: dict[str, Any] = {"limit": limit, "directions": directions}
@@ -172,7 +172,7 @@ def _nearest(run: Any, time: float) -> int:
 def _require_takers(drawn: Mapping[str, Panel], given: Mapping[str, Any]) -> None:
     for key in given:
         if not any(key in panel.takes for panel in drawn.values()):
-            takers = ", ".join(name for name, panel in panels.items() if key in panel.takes)
+            takers = ", ".join(name for name, panel in catalogue.items() if key in panel.takes)
             word = "time" if key == "index" else key
             raise InvalidInputError(
                 f"{', '.join(drawn)} takes no {word}; it is for the panels {takers}"
