@@ -12,7 +12,7 @@ from meanfield.checks import as_count
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.plotting.function import probabilities_of_targets
 from meanfield.plotting.risk import scale_time
-from meanfield.plotting.style import BLUE, ORANGE, QUIET, axes_or_new, note, shades, theme
+from meanfield.plotting.style import BLUE, ORANGE, QUIET, axes_or_new, shades, theme
 from meanfield.plotting.survey import Run, represented, require_frames, spread
 from meanfield.tangent_kernel import tangent_kernel
 from meanfield.typing import Float64Array
@@ -223,7 +223,8 @@ def _finish(axes: Axes, run: Run, modes: KernelModes) -> None:
     scale_time(axes, modes.times)
     count = len(run.problem.data)
     if modes.points < count:
-        note(axes, f"at {modes.points} of {count} points of the data", right=True)
+        words = f"at {modes.points} of {count} points of the data"
+        axes.set_title(words, loc="right", fontsize=8.0, color=QUIET)
 
 
 def _centred(run: Run) -> Float64Array:
