@@ -234,6 +234,63 @@ def test_all_neurons_together_are_the_network(browser, files):
         np.testing.assert_allclose(whole, exact, atol=1e-3)
 
 
+def uneven(neuron, loss, scale):
+    """Two frames in which one neuron comes to hold most of the mass."""
+    random = np.random.default_rng(3)
+    inputs = random.standard_normal((12, neuron.inputs))
+    targets = random.standard_normal((12, neuron.outputs))
+    if loss != "squared":
+        classes = np.arange(12) % max(neuron.outputs, 2)
+        targets = classes if loss == "cross_entropy" else 2 * classes - 1
+    problem = mf.Problem(neuron, mf.Dataset(inputs, targets), loss=loss, scale=scale)
+    positions = random.standard_normal((60, neuron.dim))
+    run = euler(problem, ParticleMeasure(positions), frames=2)
+    masses = np.r_[2000.0, np.linspace(0.0, 2.0, 59)]
+    run.measures[1] = ParticleMeasure(run.measures[1].positions, masses / masses.sum())
+    return run
+
+
+@pytest.mark.parametrize(
+    ("neuron", "loss", "scale"),
+    [
+        (Neuron(1, activation="erf"), "squared", 3.0),
+        (Neuron(1, activation="relu", outer="fixed", bias=False), "logistic", 0.5),
+        (Neuron(2, 3, activation="sin", bias=False), "cross_entropy", 2.0),
+        (Neuron(3, 2, activation="softplus"), "squared", 1.0),
+    ],
+    ids=lambda each: "" if isinstance(each, Neuron) else str(each),
+)
+def test_neurons_of_any_kind_and_mass_are_those_of_python(browser, tmp_path, neuron, loss, scale):
+    run = uneven(neuron, loss, scale)
+    address = write_page(run, tmp_path / "run.html").as_uri()
+    order = np.argsort(np.abs(run.measures[1].positions[:, 0]), kind="stable")
+    if neuron.outer_columns != 1:
+        order = np.arange(60)
+    points = np.random.default_rng(0).uniform(-1.0, 1.0, (5, neuron.inputs))
+    part = [3, int(np.flatnonzero(order == 0)[0]), 20]  # the heavy one is among them
+    with opened(browser, address) as shown:
+        for time, measure in zip(run.times, run.measures, strict=True):
+            sums, total, single = shown.evaluate(
+                """([time, part, points]) => {
+                    meanfield.clock.time = time; meanfield.draw();
+                    const { neurons } = meanfield.runs[0];
+                    const { sums, total } = neurons.contribution(part, time, points);
+                    return [[...sums], total, [...neurons.single(3, time, points)]];
+                }""",
+                [float(time), part, points.tolist()],
+            )
+            rows = order[part]
+            masses = measure.weights[rows]
+            few = ParticleMeasure(measure.positions[rows], masses / masses.sum())
+            expected = masses.sum() * run.problem.predict(few, points).ravel()
+            # Diameters have 16 bits up to √60 of the mean: masses are off by 2√60/131070.
+            assert total == pytest.approx(masses.sum(), rel=2e-4)
+            np.testing.assert_allclose(sums, expected, atol=1e-3 * scale)
+            one = ParticleMeasure(measure.positions[rows[:1]])
+            alone = run.problem.predict(one, points).ravel() / scale
+            np.testing.assert_allclose(single, alone, atol=1e-3)
+
+
 def test_the_activation_of_the_page_is_that_of_python(browser, files):
     places = np.linspace(-3.0, 3.0, 61)
     known = [*activations.values(), linear_spline([-1.0, 0.5, 2.0], [0.0, 1.0, -1.0], 0.0, 0.5)]
