@@ -23,7 +23,8 @@ from meanfield.supports import frame_variables
 from meanfield.typing import Array, BoolArray, Float64Array
 
 if TYPE_CHECKING:
-    from meanfield.storage import MemoryStore
+    from meanfield.memory_store import MemoryStore
+
 
 __all__ = ["FileSource", "MemorySource", "Source"]
 

@@ -11,14 +11,16 @@ from scipy.stats import kstest
 from meanfield.calibration import null_excess
 from meanfield.compare import compare
 from meanfield.datasets import Dataset
+from meanfield.distances import energy, wasserstein
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
+from meanfield.laws import Gaussian, Sphere
 from meanfield.limit import find_limit, limit_from_run
-from meanfield.measures import Gaussian, Sphere
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.reference import choose_reference, run_reference
-from meanfield.replica import Replica, _null_samples, measure_replica
+from meanfield.replica import Replica, _null_samples
 from meanfield.solvers.langevin import Langevin
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.trajectory import Trajectory
@@ -184,8 +186,8 @@ def test_p_values_against_a_random_reference_need_two_draws():
 
 
 def test_networks_that_are_samples_of_the_limit_have_uniform_p_values():
-    """Trained for no time, they are N independent draws; a shifted law is found out."""
-    law, shifted = Gaussian(2), Gaussian(2, mean=[1.0, 0.0])
+    """N independent neurons beside the null of a study; a shifted law is found out."""
+    law, shift = Gaussian(2), np.array([1.0, 0.0])
     neuron = Neuron(1, activation="tanh", bias=False)
     problem = Problem(neuron, Dataset([-1.0, 1.0], [0.3, 0.1]))
     times, flow = np.array([0.0, 1e-9]), ParticleFlow()
@@ -193,24 +195,22 @@ def test_networks_that_are_samples_of_the_limit_have_uniform_p_values():
     limit = find_limit(
         experiment, flow, particles=128, times=times, widths=(8,), projections=16, seed=0
     )
-
-    def rows(initial, studies):
-        replicas = (Replica(problem, initial, flow, 8, 0, number) for number in range(5 * studies))
-        return [measure_replica(replica, limit) for replica in replicas]
-
-    still, moved = rows(law, 40), rows(shifted, 8)
-    for name in ("wasserstein_1", "wasserstein_2", "sinkhorn", "energy", "sliced_wasserstein"):
-        same, null, other = (
-            np.array([row[part][-1] for row in found]).reshape(-1, 5)
-            for found, part in ((still, name), (still, f"{name}_null"), (moved, name))
+    atoms, seeds = limit.last.atoms, range(100)
+    same = [law.sample(8, seed, "iid") for seed in seeds]
+    other = [ParticleMeasure(network.positions + shift) for network in same]
+    replica = Replica(problem, law, flow, 8, 0, 0)
+    draws = [_null_samples(replica, limit, 1000 + seed)[-1] for seed in seeds]
+    assert not {*map(tuple, atoms.positions)} & {*map(tuple, draws[0].positions)}
+    # Studies of five networks each.
+    for distance in (wasserstein, energy):
+        values = [
+            np.array([distance(network, atoms) for network in networks]).reshape(20, 5)
+            for networks in (same, other, draws)
+        ]
+        p_values, powers = (
+            [null_excess(*pair).p_value for pair in zip(values[side], values[2], strict=True)]
+            for side in (0, 1)
         )
-        p_values = [null_excess(*pair).p_value for pair in zip(same, null, strict=True)]
         assert kstest(p_values, "uniform").pvalue > 1e-3
         # 1 is 2.8 standard errors of the mean of a network of eight.
-        assert (
-            np.median([null_excess(*pair).p_value for pair in zip(other, null[:8], strict=True)])
-            < 0.05
-        )
-    atoms = {tuple(row) for row in limit.last.atoms.positions}
-    draws = _null_samples(Replica(problem, law, flow, 8, 0, 0), limit, 1)[-1]
-    assert not atoms & {tuple(row) for row in draws.positions}
+        assert np.median(powers) < 0.05

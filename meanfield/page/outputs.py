@@ -118,7 +118,7 @@ class Outputs:
         for frame in map(int, frames):
             if frame not in known:
                 known[frame] = problem.predict(_part(run.measures[frame]), points.inputs)
-        values = np.stack([known[int(frame)] for frame in frames])
+        values = np.nan_to_num(np.stack([known[int(frame)] for frame in frames]))
         total = len(run.measures[0])
         return cls(points, values, _MOST_NEURONS if total > _MOST_NEURONS else 0)
 

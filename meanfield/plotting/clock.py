@@ -35,7 +35,7 @@ class Clock:
     Examples
     --------
     >>> Clock(np.array([0.0, 1.0, 9.0]), np.array([0.0, 0.5, 1.0])).moments(5)
-    array([0., 0.5, 1. , 5. , 9. ])
+    array([0. , 0.5, 1. , 5. , 9. ])
     """
 
     times: Float64Array

@@ -12,7 +12,7 @@ from meanfield.grids import GridMeasure
 from meanfield.measures import Measure
 from meanfield.plotting.risk import scale_time
 from meanfield.plotting.style import BLUE, ORANGE, axes_or_new, note, theme
-from meanfield.plotting.survey import Run, require_frames, spread
+from meanfield.plotting.survey import Run, require_frames, spread, unrecorded
 from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array
 
@@ -29,7 +29,7 @@ def dissipation(run: Run, ax: Axes | None = None) -> Axes:
 
     Steps are differences of the recorded energies, −(F(t') − F(t))/(t' − t): the mean of
     the dissipation between two frames. The curve is ∫ |∇Ψ|² dμ_t, of birth and death
-    α ∫ |∇Ψ|² dμ + β Var_μ Ψ, of noise on a grid ∫ |∇(Ψ + τ log μ)|² dμ. For a flow the
+    α ∫ |∇Ψ|² dμ + β Var_μ Ψ; of noise on a grid, Ψ + τ log μ stands for Ψ. For a flow the
     curve runs through the steps; what SGD loses to its noise shows between them. Relu
     neurons that are held with their kink at a data point count in the curve as if they
     moved, so that it may run above.
@@ -86,6 +86,8 @@ def dissipation(run: Run, ax: Axes | None = None) -> Axes:
             label=_formula(run),
         )
         _scale(axes, expected, rates)
+        if unrecorded(run):
+            note(axes, f"the curve from {len(run.measures[0])} recorded neurons", right=True)
         scale_time(axes, run.times)
         axes.set_ylabel("dissipation $-dF/dt$")
         axes.legend(loc="upper right")
@@ -96,14 +98,19 @@ def dissipation_of(run: Run, measure: Measure) -> float:
     """−dF/dt at a measure, as the flow that the run follows has it."""
     problem = run.problem
     if problem.temperature > 0.0 and isinstance(measure, GridMeasure):
-        return _on_a_grid(problem, measure)
-    velocity = np.asarray(problem.velocity(measure), dtype=np.float64)
-    motion = float(measure.weights @ np.einsum("ip,ip->i", velocity, velocity))
+        motion = _on_a_grid(problem, measure)
+    else:
+        velocity = np.asarray(problem.velocity(measure), dtype=np.float64)
+        motion = float(measure.weights @ np.einsum("ip,ip->i", velocity, velocity))
     transport, reaction = _coefficients(run)
     if reaction == 0.0:
         return transport * motion
-    potential = problem.potential(measure, measure.positions)
-    spread = potential - measure.weights @ potential
+    variation = problem.potential(measure, measure.positions)
+    if problem.temperature > 0.0 and isinstance(measure, GridMeasure):
+        density = measure.density.reshape(-1)
+        logarithm = np.log(density, out=np.zeros_like(density), where=density > 0.0)
+        variation = variation + problem.temperature * logarithm
+    spread = variation - measure.weights @ variation
     return transport * motion + reaction * float(measure.weights @ spread**2)
 
 
@@ -150,11 +157,13 @@ def _rates(run: Run) -> Float64Array:
 
 def _formula(run: Run) -> str:
     transport, reaction = _coefficients(run)
-    if run.problem.temperature > 0.0:
-        return r"$\int|\nabla(\Psi+\tau\,\log\mu)|^2\,d\mu$"
+    noisy = run.problem.temperature > 0.0
+    variation = r"(\Psi+\tau\,\log\mu)" if noisy else r"\Psi"
+    motion = rf"\int|\nabla{variation}|^2\,d\mu"
     if reaction > 0.0:
-        return rf"${transport:g}\int|\nabla\Psi|^2\,d\mu+{reaction:g}\,\mathrm{{Var}}_\mu\Psi$"
-    return r"$\int|\nabla\Psi|^2\,d\mu$"
+        factor = "" if transport == 1.0 else f"{transport:g}"
+        return rf"${factor}{motion}+{reaction:g}\,\mathrm{{Var}}_\mu{variation}$"
+    return f"${motion}$"
 
 
 def _scale(axes: Axes, expected: Float64Array, rates: Float64Array) -> None:

@@ -12,8 +12,8 @@ from meanfield.checks import as_count
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.plotting.function import probabilities_of_targets
 from meanfield.plotting.risk import scale_time
-from meanfield.plotting.style import BLUE, ORANGE, QUIET, axes_or_new, note, shades, theme
-from meanfield.plotting.survey import Run, represented, require_frames, spread
+from meanfield.plotting.style import BLUE, ORANGE, QUIET, axes_or_new, shades, theme
+from meanfield.plotting.survey import Run, represented, require_frames, spread, unrecorded
 from meanfield.tangent_kernel import tangent_kernel
 from meanfield.typing import Float64Array
 
@@ -219,11 +219,14 @@ def kernel_alignment(run: Run, ax: Axes | None = None, *, top: int = 5) -> Axes:
 
 
 def _finish(axes: Axes, run: Run, modes: KernelModes) -> None:
-    """The time axis, and a note if the kernel was taken at some of the points only."""
+    """The time axis, and a note if the kernel is that of some neurons or points only."""
     scale_time(axes, modes.times)
     count = len(run.problem.data)
+    parts = [f"of {len(run.measures[0])} recorded neurons"] if unrecorded(run) else []
     if modes.points < count:
-        note(axes, f"at {modes.points} of {count} points of the data", right=True)
+        parts.append(f"at {modes.points} of {count} points of the data")
+    if parts:
+        axes.set_title(", ".join(parts), loc="right", fontsize=8.0, color=QUIET)
 
 
 def _centred(run: Run) -> Float64Array:
