@@ -132,7 +132,7 @@ def kernel_spectrum(run: Run, ax: Axes | None = None, *, count: int = 10) -> Axe
     """
     modes = kernel_modes(run)
     shown = modes.rates[:, : as_count("count", count)]
-    shown = np.where(shown > _FLOOR * shown.max(), shown, np.nan)
+    shown = np.where(shown >= _FLOOR * shown.max(), shown, np.nan)
     with theme():
         axes = axes_or_new(ax, 5.6, 3.6)
         colours = shades(shown.shape[1])[::-1]
