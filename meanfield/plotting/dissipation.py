@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Measure
-from meanfield.plotting.risk import scale_time
+from meanfield.plotting.risk import drawable, scale_time
 from meanfield.plotting.style import BLUE, ORANGE, axes_or_new, note, theme
 from meanfield.plotting.survey import Run, require_frames, spread, unrecorded
 from meanfield.problems import AnyProblem
@@ -66,10 +66,11 @@ def dissipation(run: Run, ax: Axes | None = None) -> Axes:
             "plot the dissipation of a run of the solver grid"
         )
     frames = _frames(run)
-    expected = np.array([dissipation_of(run, run.measures[int(frame)]) for frame in frames])
+    with np.errstate(over="ignore"):  # of a run that exploded
+        found = [dissipation_of(run, run.measures[int(frame)]) for frame in frames]
+        expected, rates = drawable(np.array(found)), drawable(_rates(run))
     with theme():
         axes = axes_or_new(ax, 5.6, 3.6)
-        rates = _rates(run)
         if len(rates):
             axes.stairs(
                 rates, run.times, baseline=None, color=ORANGE, linewidth=4.0, alpha=0.5, zorder=2,
@@ -169,9 +170,10 @@ def _formula(run: Run) -> str:
 def _scale(axes: Axes, expected: Float64Array, rates: Float64Array) -> None:
     """Logarithmic where it falls far; steps at which the energy rises are then counted."""
     values = np.concatenate([expected, rates])
+    expected = expected[np.isfinite(expected)]
     positive = values[values > 0.0]
     rises = int(np.sum(rates < 0.0))
-    if positive.size and expected.max() > 20.0 * expected.min():
+    if positive.size and expected.size and expected.max() > 20.0 * expected.min():
         axes.set_yscale("log", nonpositive="mask")
         low = max(positive.min(), 1e-4 * expected[expected > 0.0].min())
         axes.set_ylim(0.3 * low, 10.0 * positive.max())
