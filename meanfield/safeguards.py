@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from meanfield.errors import DivergenceError, FileError, InvalidInputError
@@ -22,9 +25,10 @@ __all__ = [
     "is_study",
     "open_run",
     "running",
+    "tidied",
 ]
 
-_FAILURE, _INTERRUPTED = 1, 130
+_FAILURE, _INTERRUPTED, _TERMINATED = 1, 130, 143
 
 
 class Stopped(Exception):
@@ -171,3 +175,26 @@ def running(path: Path | None) -> Iterator[None]:
     except DivergenceError as error:
         kept = f"; {path} holds the frames before" if path is not None and path.exists() else ""
         raise Stopped(f"{error}{kept}") from None
+
+
+@contextmanager
+def tidied() -> Iterator[None]:
+    """Let a termination end what is inside as an error does, so that it clears up behind it.
+
+    Raises
+    ------
+    Stopped
+        For the signal SIGTERM, by which schedulers and `kill` end a process.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped("terminated", _TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -44,6 +44,8 @@ class Glance:
         How long it has run since it began, or was last resumed.
     risks : tuple of float
         Risk at the committed frames.
+    created : str
+        When the file was made; another time is that of another run.
     energy, step : float or None
         Energy of the last committed frame, and step of the method, where they are known.
     """
@@ -59,6 +61,7 @@ class Glance:
     risks: tuple[float, ...] = ()
     energy: float | None = None
     step: float | None = None
+    created: str = ""
 
     @property
     def risk(self) -> float | None:
@@ -158,6 +161,7 @@ def glance(path: str | Path) -> Glance:
         risks=tuple(scalars["risk"].tolist()) if count else (),
         energy=energy if math.isfinite(energy) else None,
         step=source.step,
+        created=source.created,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -220,6 +222,21 @@ def test_panels_that_cannot_be_drawn_are_answered_by_one_sentence(small_run, cap
         assert run(["plot", "run.h5", *more]) == 2
         printed = capsys.readouterr()
         assert sentence in printed.err and printed.err.count("\n") == 1
+
+
+def test_a_terminated_animate_clears_up(monkeypatch, small_run, tmp_path, capsys):
+    import meanfield.plotting.scene
+
+    def terminated(self, time):
+        if list(tmp_path.glob(".meanfield-*")):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(meanfield.plotting.scene.Scene, "draw", terminated)
+    folder = set(tmp_path.iterdir())
+    assert run(["animate", "run.h5", "--out", "run-%d.png", "--quiet"]) == 143
+    assert capsys.readouterr().err == "meanfield: terminated\n"
+    assert set(tmp_path.iterdir()) == folder
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_animate_draws_every_picture_into_the_movie(monkeypatch, small_run, tmp_path):

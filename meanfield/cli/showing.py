@@ -31,7 +31,7 @@ from meanfield.cli.options import (
 )
 from meanfield.cli.speech import announce
 from meanfield.errors import InvalidInputError
-from meanfield.safeguards import check_output, is_study, open_run, running
+from meanfield.safeguards import check_output, is_study, open_run, running, tidied
 
 __all__ = ["scenarios", "info", "plot", "animate", "view"]
 
@@ -224,7 +224,7 @@ def animate(
         return
     from meanfield.plotting.movie import animate as draw
 
-    with running(None):
+    with running(None), tidied():
         movie = draw(
             trajectories if len(trajectories) > 1 else trajectories[0],
             target,

@@ -22,7 +22,7 @@ from meanfield.typing import Array, Float64Array, IntArray
 
 __all__ = ["Sample", "cloud"]
 
-_MOST_AREA = 25.0  # of a point, in units of that of the mean mass
+_MOST_DIAMETER = 5.0  # of a point, in units of that of the mean mass
 _SHADES = 256
 _BEYOND = 1.0  # how many widths of the picture around it are kept
 
@@ -123,7 +123,7 @@ def cloud(sample: Sample, lens: Lens) -> dict[str, Any]:
     limits = np.array(lens.limits()[: coordinates.shape[2]])
     low, high = _kept_interval(coordinates, limits)
     count = sample.positions.shape[1]
-    masses = np.minimum(sample.weights * count, _MOST_AREA)[..., None]
+    diameters = np.sqrt(sample.weights * count)[..., None]
     crowd = float((1.0 / (sample.weights**2).sum(axis=1)).mean())
     area, opacity = _point_style(crowd)
     labels = [plain(label) for label in lens.flat.directions.labels]
@@ -135,7 +135,10 @@ def cloud(sample: Sample, lens: Lens) -> dict[str, Any]:
         "equal": lens.flat.directions.equal,
         "profile": lens.flat.is_profile,
         "colour": _colour(sample, lens.colouring),
-        "mass": None if sample.uniform else pack(masses, np.zeros(1), masses.max(axis=(0, 1))),
+        "diameter": None
+        if sample.uniform
+        else pack(diameters, np.zeros(1), diameters.max(axis=(0, 1))),
+        "mostDiameter": _MOST_DIAMETER,
         "radius": float(np.sqrt(area / np.pi) * 96.0 / 72.0),
         "opacity": opacity,
         "outside": [round(lens.flat.outside(measure), 4) for measure in particles]

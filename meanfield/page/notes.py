@@ -28,6 +28,7 @@ def notes(told: dict[str, Any], stand_ins: int) -> list[str]:
     """
     return [
         _frames(told),
+        *_unrecorded(told),
         _particles(told),
         *_function(told, stand_ins),
         *_neurons(told),
@@ -54,9 +55,22 @@ def _particles(told: dict[str, Any]) -> str:
             f"The grid of {total:,} cells is shown by {shown:,} points of equal mass that move "
             f"with its density; {rounded}."
         )
+    held = " that the file holds" if told["unrecorded"] else ""
     if shown < total:
-        return f"{shown:,} of {total:,} neurons are drawn, with the same chance each; {rounded}."
-    return f"All {total:,} neurons are drawn; {rounded}."
+        return (
+            f"{shown:,} of {total:,} neurons{held} are drawn, with the same chance each; {rounded}."
+        )
+    return f"All {total:,} neurons{held} are drawn; {rounded}."
+
+
+def _unrecorded(told: dict[str, Any]) -> list[str]:
+    if not told["unrecorded"]:
+        return []
+    held, total = told["particles"], told["particles"] + told["unrecorded"]
+    return [
+        f"The file holds {held:,} of the {total:,} neurons of the run: what is shown but the "
+        "risk is that of these."
+    ]
 
 
 def _function(told: dict[str, Any], stand_ins: int) -> list[str]:
@@ -66,6 +80,7 @@ def _function(told: dict[str, Any], stand_ins: int) -> list[str]:
     count = function["points"]["shape"][1]
     place = _KINDS.get(function["kind"], f"of {function['dataCount']:,} points of the data")
     of = f"{stand_ins:,} of all neurons" if stand_ins else "all neurons"
+    of += " in the file" if told["unrecorded"] else ""
     return [
         f"The learned function is that of {of} at {count:,} {place}, rounded by at most "
         f"{function['rounding']:.1g}."

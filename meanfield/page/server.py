@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from meanfield.checks import as_count
-from meanfield.errors import InvalidInputError
+from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.page.document import in_script
 from meanfield.page.show import Show
 
@@ -78,13 +79,12 @@ def server(show: Show, port: int) -> ThreadingHTTPServer:
         raise InvalidInputError(f"port must be at most {_LAST_PORT}, got {port}")
     handler = type("_Handler", (_Handler,), {"show": show})
     try:
-        listening = ThreadingHTTPServer((_HOST, port), handler)
+        listening = _Server((_HOST, port), handler)
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
         why = "is in use" if error.errno == errno.EADDRINUSE else "is not allowed"
         raise InvalidInputError(f"port {port} {why}; choose another one with --port") from None
-    listening.daemon_threads = True
     return listening
 
 
@@ -95,10 +95,20 @@ def _opened(address: str) -> bool:
         return False
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of readers that go away in the middle of an answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """Answers three questions of the page, and no others."""
 
     show: Show
+    timeout = 60.0  # seconds in which a reader must say something
     server_version, sys_version = "meanfield", ""
     protocol_version = "HTTP/1.1"
 
@@ -123,7 +133,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         kind, answer = answers[self.path]
-        self._send(kind, answer().encode())
+        try:
+            content = answer().encode()
+        except MeanfieldError as error:  # the files may have changed since the page was sent
+            self.send_error(503, explain=str(error))
+            return
+        self._send(kind, content)
 
     def _news(self) -> str:
         return in_script(self.show.news())

@@ -43,6 +43,7 @@ class Show:
         self._lock = threading.Lock()
         self._version, self._told = "", ""
         self._glances = [_patient(glance, path) for path in self._paths]
+        self._created = [each.created for each in self._glances]
 
     @property
     def is_empty(self) -> bool:
@@ -66,11 +67,18 @@ class Show:
             "texts": [_in_words(each) for each in self._glances],
         }
 
+    def _forget_other_runs(self) -> None:
+        """Keep nothing of runs whose files have been replaced by those of others."""
+        created = [each.created for each in self._glances]
+        if created != self._created:
+            self._memory, self._created = Memory(), created
+
     def story(self) -> str:
         """What the page shows of the runs as they are now, as JSON."""
         with self._lock:  # two readers of one page wait for the same story
             version = self.news()["version"]
             if version and version != self._version:
+                self._forget_other_runs()
                 runs = [_patient(Trajectory.open, path) for path in self._paths]
                 began = time.monotonic()
                 told = story(runs, memory=self._memory, **self._settings)
@@ -90,7 +98,7 @@ _NOTHING: dict[str, Any] = {
 
 
 def _version(glances: Sequence[Glance]) -> str:
-    return " ".join(f"{each.frames}-{each.status}" for each in glances)
+    return " ".join(f"{each.frames}-{each.status}-{each.created}" for each in glances)
 
 
 def _in_words(found: Glance) -> str:

@@ -17,7 +17,7 @@ from meanfield.page.neurons import neurons
 from meanfield.page.notes import notes
 from meanfield.page.outputs import Outputs
 from meanfield.page.thinning import Budget
-from meanfield.plotting.survey import Run, pace
+from meanfield.plotting.survey import Run, pace, unrecorded
 from meanfield.typing import Array, Float64Array
 
 __all__ = ["MOST_RUNS", "labels_of", "story"]
@@ -98,6 +98,7 @@ def _told(
         "times": [float(time) for time in run.times[sample.frames]],
         "frames": len(run.measures),
         "particles": len(run.measures[0]),
+        "unrecorded": unrecorded(run),
         "atoms": sample.atoms,
         "shown": sample.positions.shape[1],
         "curves": _curves(run),

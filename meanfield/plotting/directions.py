@@ -142,6 +142,8 @@ def _named_parameters(subject: Subject, chosen: tuple[str, ...]) -> Directions:
     for name in chosen:
         if name not in names:
             raise unknown_name("parameter", name, names)
+    if len(set(chosen)) < len(chosen):
+        raise InvalidInputError(f"directions must be different parameters, got {chosen[0]} twice")
     columns = tuple(names.index(name) for name in chosen)
     labels = _labels(names, chosen)
     return Directions(

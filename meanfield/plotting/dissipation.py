@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
 from meanfield.measures import Measure
-from meanfield.plotting.risk import scale_time
+from meanfield.plotting.risk import drawable, scale_time
 from meanfield.plotting.style import BLUE, ORANGE, axes_or_new, note, theme
-from meanfield.plotting.survey import Run, require_frames, spread
+from meanfield.plotting.survey import Run, require_frames, spread, unrecorded
 from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array
 
@@ -29,7 +29,7 @@ def dissipation(run: Run, ax: Axes | None = None) -> Axes:
 
     Steps are differences of the recorded energies, −(F(t') − F(t))/(t' − t): the mean of
     the dissipation between two frames. The curve is ∫ |∇Ψ|² dμ_t, of birth and death
-    α ∫ |∇Ψ|² dμ + β Var_μ Ψ, of noise on a grid ∫ |∇(Ψ + τ log μ)|² dμ. For a flow the
+    α ∫ |∇Ψ|² dμ + β Var_μ Ψ; of noise on a grid, Ψ + τ log μ stands for Ψ. For a flow the
     curve runs through the steps; what SGD loses to its noise shows between them. Relu
     neurons that are held with their kink at a data point count in the curve as if they
     moved, so that it may run above.
@@ -66,10 +66,11 @@ def dissipation(run: Run, ax: Axes | None = None) -> Axes:
             "plot the dissipation of a run of the solver grid"
         )
     frames = _frames(run)
-    expected = np.array([dissipation_of(run, run.measures[int(frame)]) for frame in frames])
+    with np.errstate(over="ignore"):  # of a run that exploded
+        found = [dissipation_of(run, run.measures[int(frame)]) for frame in frames]
+        expected, rates = drawable(np.array(found)), drawable(_rates(run))
     with theme():
         axes = axes_or_new(ax, 5.6, 3.6)
-        rates = _rates(run)
         if len(rates):
             axes.stairs(
                 rates, run.times, baseline=None, color=ORANGE, linewidth=4.0, alpha=0.5, zorder=2,
@@ -86,6 +87,8 @@ def dissipation(run: Run, ax: Axes | None = None) -> Axes:
             label=_formula(run),
         )
         _scale(axes, expected, rates)
+        if unrecorded(run):
+            note(axes, f"the curve from {len(run.measures[0])} recorded neurons", right=True)
         scale_time(axes, run.times)
         axes.set_ylabel("dissipation $-dF/dt$")
         axes.legend(loc="upper right")
@@ -96,14 +99,19 @@ def dissipation_of(run: Run, measure: Measure) -> float:
     """−dF/dt at a measure, as the flow that the run follows has it."""
     problem = run.problem
     if problem.temperature > 0.0 and isinstance(measure, GridMeasure):
-        return _on_a_grid(problem, measure)
-    velocity = np.asarray(problem.velocity(measure), dtype=np.float64)
-    motion = float(measure.weights @ np.einsum("ip,ip->i", velocity, velocity))
+        motion = _on_a_grid(problem, measure)
+    else:
+        velocity = np.asarray(problem.velocity(measure), dtype=np.float64)
+        motion = float(measure.weights @ np.einsum("ip,ip->i", velocity, velocity))
     transport, reaction = _coefficients(run)
     if reaction == 0.0:
         return transport * motion
-    potential = problem.potential(measure, measure.positions)
-    spread = potential - measure.weights @ potential
+    variation = problem.potential(measure, measure.positions)
+    if problem.temperature > 0.0 and isinstance(measure, GridMeasure):
+        density = measure.density.reshape(-1)
+        logarithm = np.log(density, out=np.zeros_like(density), where=density > 0.0)
+        variation = variation + problem.temperature * logarithm
+    spread = variation - measure.weights @ variation
     return transport * motion + reaction * float(measure.weights @ spread**2)
 
 
@@ -150,19 +158,22 @@ def _rates(run: Run) -> Float64Array:
 
 def _formula(run: Run) -> str:
     transport, reaction = _coefficients(run)
-    if run.problem.temperature > 0.0:
-        return r"$\int|\nabla(\Psi+\tau\,\log\mu)|^2\,d\mu$"
+    noisy = run.problem.temperature > 0.0
+    variation = r"(\Psi+\tau\,\log\mu)" if noisy else r"\Psi"
+    motion = rf"\int|\nabla{variation}|^2\,d\mu"
     if reaction > 0.0:
-        return rf"${transport:g}\int|\nabla\Psi|^2\,d\mu+{reaction:g}\,\mathrm{{Var}}_\mu\Psi$"
-    return r"$\int|\nabla\Psi|^2\,d\mu$"
+        factor = "" if transport == 1.0 else f"{transport:g}"
+        return rf"${factor}{motion}+{reaction:g}\,\mathrm{{Var}}_\mu{variation}$"
+    return f"${motion}$"
 
 
 def _scale(axes: Axes, expected: Float64Array, rates: Float64Array) -> None:
     """Logarithmic where it falls far; steps at which the energy rises are then counted."""
     values = np.concatenate([expected, rates])
+    expected = expected[np.isfinite(expected)]
     positive = values[values > 0.0]
     rises = int(np.sum(rates < 0.0))
-    if positive.size and expected.max() > 20.0 * expected.min():
+    if positive.size and expected.size and expected.max() > 20.0 * expected.min():
         axes.set_yscale("log", nonpositive="mask")
         low = max(positive.min(), 1e-4 * expected[expected > 0.0].min())
         axes.set_ylim(0.3 * low, 10.0 * positive.max())

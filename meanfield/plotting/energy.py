@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from meanfield.errors import InvalidInputError
-from meanfield.plotting.risk import scale_time
+from meanfield.plotting.risk import drawable, scale_time
 from meanfield.plotting.style import BLUE, ORANGE, axes_or_new, theme
 from meanfield.plotting.survey import Run, require_frames
 from meanfield.typing import Float64Array
@@ -50,7 +50,7 @@ def energy(run: Run, ax: Axes | None = None) -> Axes:
         If the run has no frames, or an infinite energy: that of noisy particles.
     """
     require_frames(run.measures)
-    values, times = run.energy, run.times
+    values, times = drawable(run.energy), run.times
     if not np.isfinite(values).any():
         raise InvalidInputError(
             "the run has no finite energy to show: the entropy of particles is infinite; "

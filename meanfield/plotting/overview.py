@@ -17,7 +17,7 @@ from meanfield.plotting.directions import Directions
 from meanfield.plotting.energy import energy, gap, has_free_energy, has_gap
 from meanfield.plotting.evolution import evolution
 from meanfield.plotting.function import Curve, function_panel
-from meanfield.plotting.risk import accuracy, accuracy_names, risk
+from meanfield.plotting.risk import accuracy, accuracy_names, drawable, risk
 from meanfield.plotting.style import (
     BLUE,
     PICTURES,
@@ -186,8 +186,8 @@ def _mark(ax: Axes, run: Run, values: Float64Array, frames: Sequence[int]) -> No
     """Dots at the times of the snapshots."""
     chosen = list(frames)
     ax.plot(
-        run.times[chosen], values[chosen], "o", color=BLUE, markersize=7, mec="white", mew=1.3,
-        zorder=5, clip_on=False,
+        run.times[chosen], drawable(values[chosen]), "o", color=BLUE, markersize=7, mec="white",
+        mew=1.3, zorder=5, clip_on=False,
     )  # fmt: skip
 
 

@@ -15,10 +15,20 @@ from meanfield.plotting.style import BLUE, INK, ORANGE, QUIET, axes_or_new, shad
 from meanfield.plotting.survey import Run, require_frames
 from meanfield.typing import Float64Array
 
-__all__ = ["TimeMarker", "accuracy", "accuracy_names", "risk", "scale_risk", "scale_time"]
+__all__ = [
+    "TimeMarker",
+    "accuracy",
+    "accuracy_names",
+    "drawable",
+    "risk",
+    "scale_risk",
+    "scale_time",
+]
 
 # Share of the largest risk by which an energy must differ to be drawn beside it.
 _APART = 0.01
+# Beyond it logarithmic axes run out of numbers.
+_EXPLODED = 1e60
 
 
 def accuracy_names(run: Run) -> tuple[str, ...]:
@@ -206,12 +216,23 @@ def accuracy(run: Run, ax: Axes | None = None) -> Axes:
 
 def _add_series(axes: Axes, times: Float64Array, values: Float64Array, **settings: Any) -> None:
     marker = "o" if len(times) == 1 else ""
-    axes.plot(times, values, marker=marker, zorder=3, **settings)
+    axes.plot(times, drawable(values), marker=marker, zorder=3, **settings)
+
+
+def drawable(values: Float64Array) -> Float64Array:
+    """NaN for what no axis shows: values that are not finite, or exploded beyond 10⁶⁰.
+
+    Examples
+    --------
+    >>> drawable(np.array([1.0, 1e200, np.inf]))
+    array([ 1., nan, nan])
+    """
+    return np.where(np.abs(values) < _EXPLODED, values, np.nan)
 
 
 def scale_risk(axes: Axes, series: list[Float64Array]) -> None:
     """Logarithmic axis for risks that fall by more than a factor of 20, else one from 0."""
-    values = np.concatenate(series)
+    values = drawable(np.concatenate(series))
     values = values[np.isfinite(values)]
     if values.size and values.min() > 0.0 and values.max() > 20.0 * values.min():
         axes.set_yscale("log")
@@ -258,10 +279,10 @@ class TimeMarker:
     ) -> None:
         self.ax = ax
         self.times = times
-        self.values = values
+        self.values = drawable(values)
         self._line = ax.axvline(times[0], color=QUIET, linewidth=0.9, alpha=0.7, zorder=2)
         (self._dot,) = ax.plot(
-            [times[0]], [values[0]], "o", color=colour, markersize=8, mec="white", mew=1.4,
+            [times[0]], [self.values[0]], "o", color=colour, markersize=8, mec="white", mew=1.4,
             zorder=5, clip_on=False,
         )  # fmt: skip
 

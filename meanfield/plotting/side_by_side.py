@@ -16,7 +16,7 @@ from meanfield.plotting.details import Panel, detail_panel, function_limits
 from meanfield.plotting.function import Curve
 from meanfield.plotting.measure_panel import MeasurePanel
 from meanfield.plotting.playback import Playback
-from meanfield.plotting.risk import TimeMarker, scale_risk, scale_time
+from meanfield.plotting.risk import TimeMarker, drawable, scale_risk, scale_time
 from meanfield.plotting.style import MOST_CLASSES, class_colours
 from meanfield.plotting.view import View
 
@@ -164,8 +164,9 @@ def _foot(
     for playback, title, colour in zip(playbacks, titles, colours, strict=False):
         run = playback.run
         style = "o" if len(run.times) == 1 else ""
-        ax.plot(run.times, run.risk, color=colour, label=title, linewidth=1.8, marker=style)
-        panels.append(TimeMarker(ax, run.times, run.risk, colour))
+        risk = drawable(run.risk)
+        ax.plot(run.times, risk, color=colour, label=title, linewidth=1.8, marker=style)
+        panels.append(TimeMarker(ax, run.times, risk, colour))
     scale_risk(ax, [playback.run.risk for playback in playbacks])
     times = np.unique(np.concatenate([playback.run.times for playback in playbacks]))
     scale_time(ax, times)

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import as_file, files
 from io import BytesIO
@@ -201,7 +201,8 @@ def written_whole(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise FileError(f"cannot write {target}: {error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # such as a name that is too long, which was said above
+            partial.unlink(missing_ok=True)
 
 
 def save_figure(figure: Figure, path: str | Path, force: bool = False) -> Path:

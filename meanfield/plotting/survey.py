@@ -23,6 +23,7 @@ __all__ = [
     "spread",
     "stand_in",
     "telling_frames",
+    "unrecorded",
 ]
 
 _MOST_FRAMES = 128
@@ -183,6 +184,12 @@ def represented(measure: Measure, most: int) -> Measure:
 def spread(count: int, most: int) -> IntArray:
     """At most `most` of the numbers 0 to count − 1, evenly, with the first and the last."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+
+
+def unrecorded(run: Run) -> int:
+    """How many neurons of the run its frames do not hold: then pictures are of a part only."""
+    held = len(run.measures[0])
+    return int(getattr(run, "particles", held)) - held
 
 
 def pace(run: Run, survey: Survey) -> Float64Array:

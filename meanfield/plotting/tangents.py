@@ -11,9 +11,9 @@ from matplotlib.ticker import PercentFormatter
 from meanfield.checks import as_count
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.plotting.function import probabilities_of_targets
-from meanfield.plotting.risk import scale_time
+from meanfield.plotting.risk import drawable, scale_time
 from meanfield.plotting.style import BLUE, ORANGE, QUIET, axes_or_new, shades, theme
-from meanfield.plotting.survey import Run, represented, require_frames, spread
+from meanfield.plotting.survey import Run, represented, require_frames, spread, unrecorded
 from meanfield.tangent_kernel import tangent_kernel
 from meanfield.typing import Float64Array
 
@@ -78,9 +78,12 @@ def kernel_modes(run: Run) -> KernelModes:
         ).reshape(-1)
         kernel = tangent_kernel(problem, represented(measure, _MOST_NEURONS), inputs)
         kernel *= roots[:, None] * roots
+        unit = float(np.abs(kernel).max()) or 1.0  # squares of a run that exploded overflow
+        kernel /= unit
+        errors /= float(np.abs(errors).max()) or 1.0
         with single_threaded_blas():
             values, vectors = np.linalg.eigh(kernel)
-        rates.append(values[::-1])
+        rates.append(unit * values[::-1])
         size = np.linalg.norm(kernel) * (target @ target)
         alignment.append(target @ kernel @ target / size if size > 0.0 else np.nan)
         parts = (vectors[:, ::-1].T @ errors) ** 2
@@ -131,8 +134,8 @@ def kernel_spectrum(run: Run, ax: Axes | None = None, *, count: int = 10) -> Axe
     2
     """
     modes = kernel_modes(run)
-    shown = modes.rates[:, : as_count("count", count)]
-    shown = np.where(shown > _FLOOR * shown.max(), shown, np.nan)
+    shown = drawable(modes.rates[:, : as_count("count", count)])
+    shown = np.where(shown >= _FLOOR * np.nanmax(shown), shown, np.nan)
     with theme():
         axes = axes_or_new(ax, 5.6, 3.6)
         colours = shades(shown.shape[1])[::-1]
@@ -219,12 +222,14 @@ def kernel_alignment(run: Run, ax: Axes | None = None, *, top: int = 5) -> Axes:
 
 
 def _finish(axes: Axes, run: Run, modes: KernelModes) -> None:
-    """The time axis, and a note if the kernel was taken at some of the points only."""
+    """The time axis, and a note if the kernel is that of some neurons or points only."""
     scale_time(axes, modes.times)
     count = len(run.problem.data)
+    parts = [f"of {len(run.measures[0])} recorded neurons"] if unrecorded(run) else []
     if modes.points < count:
-        words = f"at {modes.points} of {count} points of the data"
-        axes.set_title(words, loc="right", fontsize=8.0, color=QUIET)
+        parts.append(f"at {modes.points} of {count} points of the data")
+    if parts:
+        axes.set_title(", ".join(parts), loc="right", fontsize=8.0, color=QUIET)
 
 
 def _centred(run: Run) -> Float64Array:

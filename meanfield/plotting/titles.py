@@ -105,4 +105,4 @@ def _seed(run: Run) -> str:
 
 def _stem(run: Run) -> str:
     path = getattr(run, "path", None)
-    return Path(path).stem if path else ""
+    return Path(path).stem.replace("$", r"\$") if path else ""  # no formula

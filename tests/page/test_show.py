@@ -7,11 +7,13 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from http.client import HTTPConnection
 
 import numpy as np
 import pytest
 
+import meanfield as mf
 from meanfield.cli import run as command
 from meanfield.errors import FileError, InvalidInputError
 from meanfield.page import server as serving
@@ -21,6 +23,12 @@ from meanfield.storage import HDF5Store
 from solver_cases import CASES
 
 TIMES = np.linspace(0.0, 1.0, 6)
+
+
+class _Tomorrow(datetime):
+    @classmethod
+    def now(cls, zone=None):
+        return super().now(zone) + timedelta(days=1)
 
 
 @pytest.fixture
@@ -45,11 +53,15 @@ def unfinished(path, frames):
     made = CASES["particle-flow-euler"].run(TIMES)
     store = HDF5Store(path)
     store.create(made._header)
-    for index in range(frames):
-        scalars = {"risk": made.risk[index], "energy": made.energy[index]}
-        store.write_frame(index, TIMES[index], made._source.values(index), scalars)
+
+    def write(first, last):
+        for index in range(first, last):
+            scalars = {"risk": made.risk[index], "energy": made.energy[index]}
+            store.write_frame(index, TIMES[index], made._source.values(index), scalars)
+
+    write(0, frames)
     try:
-        yield
+        yield write
     finally:
         store.close()
 
@@ -70,9 +82,11 @@ def test_the_server_gives_the_page_its_news_and_its_story(listening):
     assert "connect-src 'self'" in text
     assert answer.getheader("X-Frame-Options") == "DENY"
     _, news = get(listening, "/news")
-    assert json.loads(news) == {"version": "6-complete", "running": False, "texts": ["complete"]}
+    version = json.loads(news).pop("version")
+    assert version.startswith("6-complete-")
+    assert json.loads(news) == {"version": version, "running": False, "texts": ["complete"]}
     _, told = get(listening, "/story", host="localhost:1")
-    assert json.loads(told)["version"] == "6-complete"
+    assert json.loads(told)["version"] == version
     assert json.loads(told)["runs"][0]["times"] == TIMES.tolist()
 
 
@@ -108,21 +122,54 @@ def test_ports_are_numbers_of_sixteen_bits(path, port):
 
 def test_stories_of_a_growing_run_keep_their_axes_and_their_work(tmp_path):
     path = tmp_path / "run.h5"
-    with unfinished(path, 4):
+    with unfinished(path, 4) as write:
         show = Show([path])
         assert show.goes_on and not show.is_empty
         news = show.news()
-        assert news["version"] == "4-running" and news["running"]
+        assert news["version"].startswith("4-running-") and news["running"]
         assert news["texts"][0].startswith("running: 4 of 6 frames, t = 0.6 of 1, risk ")
         before = json.loads(show.story())
         known = dict(show._memory.outputs[0])
-    CASES["particle-flow-euler"].run(TIMES, store=path, force=True)
-    after = json.loads(show.story())
+        write(4, 6)
+        after = json.loads(show.story())
     assert [len(told["runs"][0]["times"]) for told in (before, after)] == [4, 6]
     labels = [told["runs"][0]["cloud"]["labels"] for told in (before, after)]
     assert labels[0] == labels[1]
     kept = show._memory.outputs[0]
     assert all(kept[frame] is values for frame, values in known.items())
+
+
+def test_a_file_of_another_run_is_told_anew(path, monkeypatch):
+    show = Show([path])
+    before = json.loads(show.story())
+    monkeypatch.setattr("meanfield.layout.datetime", _Tomorrow)
+    case = CASES["particle-flow-euler"]
+    moved = mf.ParticleMeasure(case.start.positions + 0.1)
+    times = {"t_end": TIMES[-1], "save_at": TIMES}
+    mf.simulate(case.problem, moved, case.solver, seed=7, store=path, force=True, **times)
+    after = json.loads(show.story())
+    assert after == json.loads(Show([path]).story()) | {"took": after["took"]}
+    assert after["version"] != before["version"]
+
+
+def test_readers_that_go_away_are_no_news(listening, capfd):
+    for _ in range(3):
+        with socket.create_connection(listening.server_address[:2]) as reader:
+            now = struct.pack("ii", 1, 0)
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+            reader.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    assert get(listening, "/news")[0].status == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_a_run_that_cannot_be_shown_any_more_is_an_answer(listening, monkeypatch, capfd):
+    def unreadable(self):
+        raise FileError("run.h5 is damaged")
+
+    monkeypatch.setattr(Show, "story", unreadable)
+    answer, text = get(listening, "/story")
+    assert answer.status == 503 and "run.h5 is damaged" in text
+    assert capfd.readouterr().err == ""
 
 
 def test_a_run_without_frames_is_waited_for_while_it_goes_on(tmp_path):

@@ -14,6 +14,7 @@ from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.plotting.catalogue import catalogue
+from meanfield.plotting.scene import Scene
 from meanfield.population import PopulationProblem
 from meanfield.problem import Problem
 from pictured_runs import euler, of_one_parameter, on_the_line, shorten
@@ -42,6 +43,15 @@ def failed():
     return run
 
 
+def exploded():
+    """Three steps of which each squares the last: risks to 10²³⁴, as a failed run holds."""
+    run = on_the_line(activation="square")
+    run.measures = [ParticleMeasure(run.measures[0].positions * 10.0**i) for i in (0, 1, 6, 39)]
+    run.risk = np.array([6.0, 5.8e8, 2e46, 7.8e234])
+    run.times, run.energy, run.status = run.times[:4], run.risk, "failed"
+    return run
+
+
 def of_a_population():
     neuron = Neuron(2, activation="erf", bias=False)
     problem = PopulationProblem(neuron, ParticleMeasure([[1.0, 1.0, 0.0]]))
@@ -62,6 +72,7 @@ SILENT = {"accuracy", "gap"}  # nothing was recorded for them
 RUNS = {
     "one frame": (lambda: shorten(on_the_line(), 1), SILENT),
     "failed": (failed, SILENT),
+    "exploded": (exploded, SILENT),
     "collapsed": (collapsed, SILENT),
     "p = 1": (of_one_parameter, SILENT | {"phase-portrait"}),
     "p = 100": (lambda: with_inputs(100), SILENT | {"function"}),
@@ -92,3 +103,13 @@ def test_every_panel_draws_it_or_says_in_a_sentence_why_not(case):
 def test_a_run_without_frames_has_nothing_to_show(name):
     with pytest.raises(InvalidInputError, match="nothing to show|recorded no"):
         plot.panels(shorten(on_the_line(), 0), name)
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_movie_of_a_run_that_exploded_is_drawn(runs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scene = Scene([exploded()] * runs)
+        for time in scene.times(3):
+            scene.draw(time)
+        scene.stage(20.0).picture()

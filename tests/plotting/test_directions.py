@@ -191,3 +191,8 @@ def test_angles_and_lengths_are_polar_coordinates_of_the_weights():
     assert lengths.project(np.array([[-7.0, 3.0, 4.0, 1.0]])).tolist() == [[5.0, -7.0]]
     with pytest.raises(InvalidInputError, match="'angles' is for neurons with two inputs"):
         choose_directions(subject_of(on_the_line()), "angles")
+
+
+def test_a_plane_needs_two_parameters():
+    with pytest.raises(InvalidInputError, match="must be different parameters, got b twice"):
+        choose_directions(subject_of(on_the_line()), ("b", "b"))

@@ -44,6 +44,23 @@ def test_noise_on_a_grid_adds_the_entropy():
     assert integral == pytest.approx(fall, rel=1e-2)  # the grid: an error of the cells squared
 
 
+@pytest.mark.parametrize("temperature", [0.0, 0.2])
+def test_birth_and_death_on_a_grid_lose_the_variance_of_the_first_variation(temperature):
+    problem = mf.Problem(FIXED, DATA, ridge=0.5, temperature=temperature)
+    start = mf.GridMeasure.from_density(mf.Gaussian(1, 1.0).density, -6.0, 6.0, 240)
+    fall, integral = lost(mf.simulate(problem, start, GridFlow(reaction=1.0), t_end=1.0))
+    assert integral == pytest.approx(fall, rel=1e-2)
+
+
+def test_the_curve_says_when_it_is_of_recorded_neurons_only():
+    problem = mf.Problem(mf.Neuron(1, activation="tanh"), DATA)
+    start = mf.ParticleMeasure.gaussian(20, 3, seed=0)
+    part = mf.Recording(particles=5)
+    run = mf.simulate(problem, start, ParticleFlow(), t_end=2.0, recording=part)
+    for panel in (plot.dissipation, plot.kernel_spectrum):
+        assert any("5 recorded neurons" in text.get_text() for text in panel(run).texts)
+
+
 def test_steps_are_mean_rates_between_frames():
     run = on_the_line(activation="tanh")
     ax = plot.dissipation(run)

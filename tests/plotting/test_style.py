@@ -150,5 +150,10 @@ def test_a_file_that_fails_half_way_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_that_is_too_long_is_a_clear_error(tmp_path):
+    with pytest.raises(FileError, match="cannot write .*File name too long"):
+        save_figure(Figure(), tmp_path / f"{240 * 'x'}.png")  # 244 of 255 characters
+
+
 def test_figures_show_themselves_in_a_notebook():
     assert new_figure(2.0, 1.0)._repr_png_().startswith(b"\x89PNG")

@@ -57,3 +57,9 @@ def test_weighted_data_change_the_label():
 def test_numbers_of_modes_are_checked(draw):
     with pytest.raises(mf.InvalidInputError, match="must be an integer >= 1, got 0"):
         draw(on_the_line(), None, **{"count" if draw is plot.kernel_spectrum else "top": 0})
+
+
+def test_neurons_that_compute_nothing_learn_at_the_rate_zero():
+    problem = mf.Problem(mf.Neuron(1, activation="tanh"), mf.Dataset([1.0, 2.0], [0.0, 1.0]))
+    run = euler(problem, mf.ParticleMeasure(np.zeros((3, 3))), step=0.0, frames=3)
+    assert all(np.all(line.get_ydata() == 0.0) for line in plot.kernel_spectrum(run).lines)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
+
+from matplotlib.figure import Figure
 
 from meanfield.neurons import Neuron
 from meanfield.plotting.titles import named_runs
@@ -34,6 +37,16 @@ def test_of_equal_runs_seeds_names_or_numbers_tell():
     assert titles(first, second) == ["run (1)", "run (2)"]
     first.seed, second.seed = 3, 5
     assert titles(first, second) == ["seed 3", "seed 5"]
+
+
+def test_names_of_files_are_no_formulas():
+    first, second = on_the_line(4), on_the_line(4)
+    first.path, second.path = Path("x_{$.h5"), Path("$\\frac{$.h5")
+    figure = Figure()
+    for number, title in enumerate(titles(first, second)):
+        ax = figure.add_subplot(1, 2, number + 1)
+        ax.set_title(title)
+    figure.draw_without_rendering()
 
 
 def test_scales_tell_apart():

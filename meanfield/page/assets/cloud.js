@@ -1,9 +1,9 @@
 // The cloud of neurons, drawn by the graphics processor, which also moves it between frames.
 
 const VERTEX = `
-attribute float x0, x1, y0, y1, z0, z1, shade0, shade1, mass0, mass1, chosen;
+attribute float x0, x1, y0, y1, z0, z1, shade0, shade1, diameter0, diameter1, chosen;
 uniform mat4 view;
-uniform float share, size, massScale, anyChosen, deep;
+uniform float share, size, diameterScale, mostDiameter, anyChosen, deep;
 uniform vec3 jump;   // a way longer than the picture is no motion
 uniform float classes;
 varying float shade, dim, depth, pixels;
@@ -15,7 +15,7 @@ void main() {
   shade = mix(shade0, shade1, classes > 0.5 ? step(0.5, share) : s);
   dim = anyChosen * (1.0 - chosen);
   depth = deep > 0.5 ? gl_Position.w : 4.5;
-  pixels = size * sqrt(massScale * mix(mass0, mass1, share)) * 4.5 / depth;
+  pixels = size * min(diameterScale * mix(diameter0, diameter1, share), mostDiameter) * 4.5 / depth;
   pixels = (1.0 + 0.35 * anyChosen * chosen) * max(pixels, 1.5);
   gl_PointSize = pixels + 1.0;
 }`;
@@ -55,13 +55,13 @@ class Cloud {
   /** Take the arrays of the run to the graphics processor. */
   load() {
     const { gl, run } = this;
-    const { coordinates, shades, mass, colour } = run.cloud;
+    const { coordinates, shades, diameter, colour } = run.cloud;
     this.count = coordinates.count;
     const keep = (levels) => twgl.createBufferFromTypedArray(gl, levels);
     this.columns = coordinates.columns.map(keep);
     this.shades = shades && keep(shades.columns[0]);
-    this.masses = mass && keep(mass.columns[0]);
-    this.massScale = mass ? mass.high[0] : 1;
+    this.diameters = diameter && keep(diameter.columns[0]);
+    this.diameterScale = diameter ? diameter.high[0] : 1;
     this.chosen = keep(new Uint8Array(this.count));
     this.anyChosen = 0;
     const classes = colour.kind === "classes";
@@ -76,7 +76,7 @@ class Cloud {
 
   /** Let go of what the graphics processor holds, before newer arrays come. */
   free() {
-    for (const buffer of [...this.columns, this.shades, this.masses, this.chosen]) {
+    for (const buffer of [...this.columns, this.shades, this.diameters, this.chosen]) {
       if (buffer) this.gl.deleteBuffer(buffer);
     }
     this.gl.deleteTexture(this.palette);
@@ -102,7 +102,7 @@ class Cloud {
     };
     ["x", "y", "z"].forEach((name, axis) => pair(name, this.columns[columns[axis]], 0));
     pair("shade", this.shades, 0.5);
-    pair("mass", this.masses, 1);
+    pair("diameter", this.diameters, 1);
     found.chosen = {
       buffer: this.chosen, numComponents: 1, type: gl.UNSIGNED_BYTE, normalize: true, offset: 0,
     };
@@ -140,7 +140,7 @@ class Cloud {
     twgl.setUniforms(this.program, {
       view: camera.matrix(), share: moment.share, jump, paper,
       size: 2 * run.cloud.radius * small * ratio * Math.min(Math.sqrt(camera.zoom), 3),
-      massScale: this.massScale, anyChosen: this.anyChosen, deep: deep ? 1 : 0,
+      diameterScale: this.diameterScale, mostDiameter: run.cloud.mostDiameter, anyChosen: this.anyChosen, deep: deep ? 1 : 0,
       classes: run.cloud.colour.kind === "classes" ? 1 : 0, palette: this.palette,
       opacity: run.cloud.opacity, edge: run.cloud.radius * small > 3.5 ? 1 : 0,
     });

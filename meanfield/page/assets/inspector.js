@@ -40,7 +40,7 @@ class Inspector {
     const { neurons } = run;
     const { time } = this.page.clock;
     const theta = neurons.theta(number, time);
-    const mass = run.cloud.mass ? `, ${told(neurons.mass(number) * run.shown)} of the mean mass` : "";
+    const mass = run.cloud.diameter ? `, ${told(neurons.mass(number) * run.shown)} of the mean mass` : "";
     const title = `neuron ${number + 1} of ${run.shown}${this.page.runs.length > 1 ? `, ${run.label}` : ""}`;
     if (theta === null) {
       this.show(title, "The page holds no parameters of this neuron; try another one.", false, false);

@@ -158,10 +158,10 @@ function endings(runs) {
 async function unpackedRun(told) {
   const { cloud } = told;
   const open = async (packed) => (packed ? Packed.of(packed) : null);
-  const [coordinates, shades, mass] = await Promise.all(
-    [cloud.coordinates, cloud.colour.shades, cloud.mass].map(open),
+  const [coordinates, shades, diameter] = await Promise.all(
+    [cloud.coordinates, cloud.colour.shades, cloud.diameter].map(open),
   );
-  const run = { ...told, cloud: { ...cloud, coordinates, shades, mass } };
+  const run = { ...told, cloud: { ...cloud, coordinates, shades, diameter } };
   run.function = told.function && (await Learned.of(told.function));
   run.neurons = await Neurons.of(told.neurons, run);
   return run;

@@ -58,14 +58,15 @@ class Neurons {
 
   /** Mass of a drawn neuron. */
   mass(number) {
-    const { mass } = this.run.cloud;
-    return (mass ? mass.value(0, number, this.run.moment) : 1) / this.run.shown;
+    const { cloud, moment, shown } = this.run;
+    if (!cloud.diameter) return 1 / shown;
+    const at = (frame) => cloud.diameter.value(0, number, { before: frame, after: frame, share: 0 }) ** 2;
+    return ((1 - moment.share) * at(moment.before) + moment.share * at(moment.after)) / shown;
   }
 
   /** Σ m_i Φ(x; θ_i) at points [[x …] …] over drawn neurons, and the mass they stand for. */
   contribution(numbers, time, points) {
-    const { outputs, outer, inputs, bias, scale } = this;
-    const sums = new Float64Array(points.length * outputs);
+    const sums = new Float64Array(points.length * this.outputs);
     let [known, total] = [0, 0];
     for (const number of numbers) {
       const mass = this.mass(number);
@@ -73,13 +74,7 @@ class Neurons {
       const theta = this.theta(number, time);
       if (theta === null) continue;
       known += mass;
-      for (let j = 0; j < points.length; j += 1) {
-        let z = bias ? theta[outer + inputs] : 0;
-        for (let c = 0; c < inputs; c += 1) z += theta[outer + c] * points[j][c];
-        const value = mass * scale * this.activation_.at(z);
-        if (outer === 0) sums[j] += value;
-        else for (let c = 0; c < outer; c += 1) sums[j * outputs + c] += theta[c] * value;
-      }
+      this.add(sums, mass * this.scale, theta, points);
     }
     if (known > 0) for (let i = 0; i < sums.length; i += 1) sums[i] *= total / known;
     return { sums, total, known: known > 0 };
@@ -87,8 +82,20 @@ class Neurons {
 
   /** Φ(x; θ) of one neuron at points. */
   single(number, time, points) {
-    const { sums } = this.contribution([number], time, points);
-    const mass = this.mass(number) || 1;
-    return sums.map((each) => each / mass);
+    const values = new Float64Array(points.length * this.outputs);
+    this.add(values, 1, this.theta(number, time), points);
+    return values;
+  }
+
+  /** Add a multiple of Φ(x; θ) at points to sums. */
+  add(sums, factor, theta, points) {
+    const { outputs, outer, inputs, bias } = this;
+    for (let j = 0; j < points.length; j += 1) {
+      let z = bias ? theta[outer + inputs] : 0;
+      for (let c = 0; c < inputs; c += 1) z += theta[outer + c] * points[j][c];
+      const value = factor * this.activation_.at(z);
+      if (outer === 0) sums[j] += value;
+      else for (let c = 0; c < outer; c += 1) sums[j * outputs + c] += theta[c] * value;
+    }
   }
 }
