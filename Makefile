@@ -2,6 +2,7 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN = .venv/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMP = .venv/.installed
 
 .PHONY: help install demo test fuzz kill-test lint types examples docs pictures bench bench-quick \
@@ -15,9 +16,10 @@ install: $(STAMP)  ## build the environment .venv
 $(STAMP): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "meanfield needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(PIP) --no-compile -r requirements.lock
+	$(PIP) --no-compile torch==2.13.0
+	$(PIP) --no-deps -e .
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true # pip does it on one core
 	@touch $(STAMP)
 
 demo: install  ## run the main job: train on real digits, compare widths, make a movie

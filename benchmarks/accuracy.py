@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 import meanfield as mf
-from meanfield.measures import Gaussian, Measure
+from meanfield.laws import Gaussian
+from meanfield.measures import Measure
 from meanfield.solvers import SGD, GridFlow, Langevin, ParticleFlow, QuadratureFlow
 
 T_END = 2.0

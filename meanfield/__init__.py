@@ -44,9 +44,10 @@ if TYPE_CHECKING:
     from meanfield.fluctuations import Fluctuations, fluctuations
     from meanfield.gibbs import Gibbs, gibbs
     from meanfield.grids import GridMeasure
+    from meanfield.laws import Box, Gaussian, Sphere
     from meanfield.losses import Loss
     from meanfield.mean_field import MeanField
-    from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
+    from meanfield.measures import ParticleMeasure
     from meanfield.neurons import Neuron
     from meanfield.plotting.movie import animate
     from meanfield.population import PopulationProblem
@@ -75,14 +76,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Activation": "meanfield.activation",
-    "Box": "meanfield.measures",
+    "Box": "meanfield.laws",
     "Dataset": "meanfield.datasets",
     "DecayRate": "meanfield.relaxation",
     "DivergenceError": "meanfield.errors",
     "Experiment": "meanfield.experiment",
     "FileError": "meanfield.errors",
     "Fluctuations": "meanfield.fluctuations",
-    "Gaussian": "meanfield.measures",
+    "Gaussian": "meanfield.laws",
     "Gibbs": "meanfield.gibbs",
     "GridMeasure": "meanfield.grids",
     "InvalidInputError": "meanfield.errors",
@@ -100,7 +101,7 @@ _HOMES = {
     "ReducedProblem": "meanfield.reduced",
     "Reduction": "meanfield.reductions",
     "Ridge": "meanfield.regularizers",
-    "Sphere": "meanfield.measures",
+    "Sphere": "meanfield.laws",
     "Study": "meanfield.study",
     "TorchRecorder": "meanfield.torch_training",
     "Trajectory": "meanfield.trajectory",

@@ -6,7 +6,8 @@ import numpy as np
 
 from meanfield.engines.fixed import FixedParticles
 from meanfield.errors import InvalidInputError
-from meanfield.grids import MOST_AXES, GridMeasure
+from meanfield.grid_boxes import MOST_AXES
+from meanfield.grids import GridMeasure
 from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
 from meanfield.typing import Float64Array

@@ -191,18 +191,7 @@ def plan_study(
     as_count("seed", seed, least=0)
     as_count("projections", projections)
     method = _solver(experiment, solver)
-    if getattr(method, "changes_masses", False):
-        raise InvalidInputError(
-            f"networks of finite width have neurons of equal mass, which the solver {method.name} "
-            "changes; compare takes particles, sgd or langevin"
-        )
-    if hasattr(method, "place"):
-        raise InvalidInputError(
-            f"networks of finite width consist of neurons, which the solver {method.name} does not "
-            "move; compare takes particles, sgd or langevin"
-        )
-    if method.name in _NOISELESS:
-        require_noiseless(experiment.problem, method.name)
+    _require_networks(method, experiment.problem)
     methods = (method,) if steps is None else _with_steps(method, steps)
     stand_in = _reference(experiment, reference, widths, method)
     frames = np.asarray(experiment.save_at, dtype=np.float64)
@@ -227,6 +216,22 @@ def _solver(experiment: Experiment, wanted: Any) -> Any:
             f"got {wanted!r}"
         )
     return wanted
+
+
+def _require_networks(method: Any, problem: Problem) -> None:
+    """Raise unless a solver trains networks of finite width on a problem."""
+    if getattr(method, "changes_masses", False):
+        raise InvalidInputError(
+            f"networks of finite width have neurons of equal mass, which the solver {method.name} "
+            "changes; compare takes particles, sgd or langevin"
+        )
+    if hasattr(method, "place"):
+        raise InvalidInputError(
+            f"networks of finite width consist of neurons, which the solver {method.name} does not "
+            "move; compare takes particles, sgd or langevin"
+        )
+    if method.name in _NOISELESS:
+        require_noiseless(problem, method.name)
 
 
 def _reference(

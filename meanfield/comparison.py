@@ -13,8 +13,9 @@ from meanfield.coupling import limit_path
 from meanfield.distances import coupling, function, sliced_wasserstein
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
+from meanfield.laws import InitialLaw
 from meanfield.mean_field import MeanField
-from meanfield.measures import InitialLaw, Measure, ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.simulate import simulate
 from meanfield.slices import SlicedTarget, random_directions
 from meanfield.solver import solvers

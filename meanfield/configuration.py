@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -20,9 +20,8 @@ from meanfield.assignments import assign_nested
 from meanfield.datasets import Dataset
 from meanfield.errors import FileError, InvalidInputError, unknown_name
 from meanfield.experiment import Experiment
-from meanfield.laws import law_from_dict, laws
+from meanfield.laws import InitialLaw, law_from_dict, laws
 from meanfield.losses import loss_from_dict
-from meanfield.measures import InitialLaw
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.regularizers import ridge_from_dict
@@ -404,17 +403,12 @@ def _by_parameter(neuron: Neuron, value: Any) -> Any:
 
 
 def _check_settings(solver: Any, settings: Mapping[str, Any]) -> None:
-    """Raise unless required settings are there and plain ones have the right type."""
+    """Raise unless plain settings have the right type; the others check themselves."""
     hints = get_type_hints(solver)
     if "name" in settings:
         raise unknown_name("setting", "name", [entry.name for entry in fields(solver)])
     for entry in fields(solver):
-        required = entry.default is MISSING and entry.default_factory is MISSING
-        if entry.name not in settings:
-            if required:
-                raise InvalidInputError(f"the setting {entry.name} is missing")
-            continue
-        if hints[entry.name] in (bool, str):
+        if entry.name in settings and hints[entry.name] in (bool, str):
             value = settings[entry.name]
             try:
                 TypeAdapter(hints[entry.name]).validate_python(value, strict=True)

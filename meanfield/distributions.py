@@ -12,11 +12,11 @@ import numpy as np
 from meanfield.checks import as_count, as_number
 from meanfield.datasets import Dataset
 from meanfield.engines.choice import choose_engine
-from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.errors import InvalidInputError
 from meanfield.gauss_rules import gamma_rule
 from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
-from meanfield.registry import Registry
+from meanfield.registry import Registry, from_settings
 from meanfield.typing import Float64Array
 
 __all__ = [
@@ -302,16 +302,5 @@ def distribution_from_dict(
                 f"got {type(described).__name__}"
             )
         return described
-    settings = {key: value for key, value in described.items() if key != "name"}
     law = distributions[described.get("name", "")]
-    known = law.__dataclass_fields__
-    for setting in settings:
-        if setting not in known:
-            raise unknown_name(f"setting of the distribution {law.name}", setting, known)
-    try:
-        return law(**settings)
-    except TypeError as error:
-        missing = str(error).partition("argument")[2].strip(" s:") or str(error)
-        raise InvalidInputError(
-            f"the distribution {law.name} needs the setting {missing}"
-        ) from None
+    return from_settings(law, "distribution", described)  # type: ignore[no-any-return]

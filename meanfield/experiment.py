@@ -12,7 +12,8 @@ import numpy as np
 
 from meanfield.datasets import Dataset
 from meanfield.errors import InvalidInputError, unknown_name
-from meanfield.measures import InitialLaw, Measure, Sampling
+from meanfield.laws import InitialLaw
+from meanfield.measures import Measure
 from meanfield.observers import Accuracy, Observer, TestRisk
 from meanfield.problem import Problem
 from meanfield.recording import Recording
@@ -20,6 +21,7 @@ from meanfield.reductions import Reduction
 from meanfield.registry import EntryPointRegistry
 from meanfield.simulate import simulate
 from meanfield.solver import Solver, default_solver, solvers
+from meanfield.streams import Sampling
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array
 

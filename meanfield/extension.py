@@ -109,12 +109,11 @@ def extend(path: str | Path, later: Float64Array) -> None:
         with DirectFile(path):
             source = FileSource(path)
             index, arrays = _state_of(source)
-            times = np.concatenate([source.times, later])
-            longer = replace(
-                source.header(), times=times, state=arrays, recorded=source.descriptions()
-            )
+            header = source.header()
+            times = np.concatenate([header.times, later])
+            longer = replace(header, times=times, state=arrays, recorded=source.descriptions())
             store.prepare(longer)
-            _copy(source, store)
+            _copy(source, store, times)
             store.write_state(index, arrays)
             store.finish("interrupted", "made longer")
             os.replace(store.part, path)
@@ -137,8 +136,8 @@ def _state_of(source: FileSource) -> tuple[int, dict[str, Any]]:
     return state[1:]
 
 
-def _copy(source: FileSource, store: HDF5Store) -> None:
-    """Copy the committed frames, and where the run comes from."""
+def _copy(source: FileSource, store: HDF5Store, times: Float64Array) -> None:
+    """Copy the committed frames, of these times, and where the run comes from."""
     attributes, scalars = store.file.attrs, source.scalars()
     for name in ("created", "versions", "engine"):
         value = getattr(source, name)
@@ -147,5 +146,4 @@ def _copy(source: FileSource, store: HDF5Store) -> None:
     store.record_session(json.dumps(source.sessions))
     for index in range(source.committed):
         numbers = {name: float(values[index]) for name, values in scalars.items()}
-        time = float(source.times[index])
-        store.write_frame(index, time, source.values(index), numbers)
+        store.write_frame(index, float(times[index]), source.values(index), numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +23,8 @@ from meanfield.supports import frame_variables
 from meanfield.typing import Array, BoolArray, Float64Array
 
 if TYPE_CHECKING:
-    from meanfield.storage import MemoryStore
+    from meanfield.memory_store import MemoryStore
+
 
 __all__ = ["FileSource", "MemorySource", "Source"]
 
@@ -140,13 +142,21 @@ class FileSource:
             self.sessions = read_sessions(told)
             made, planned = whole(file, "time", 1), whole(file, "save_time", 1)
             self.times: Float64Array = np.where(np.isfinite(made), made, planned)
+            self._due: Float64Array = planned
             frames = len(planned)
             self.planned = integer(file, "planned") if "planned" in file.attrs else frames
             if not 1 <= self.planned <= frames:
                 raise ValueError(f"it has {frames} frames of {self.planned} planned ones")
 
     def header(self) -> Header:
-        """What the run is, rebuilt from the file."""
+        """What the run is, rebuilt from the file.
+
+        Warns
+        -----
+        UserWarning
+            If the numbers of some frames are damaged, and their times are other than they were
+            due at: these are taken then.
+        """
         assert self.path is not None
         with inspected(self.path, _WHAT) as file:
             described = parsed(file, "problem")
@@ -169,7 +179,7 @@ class FileSource:
                 ),
             )
             _check_run(file)
-            return found
+        return replace(found, times=self._undamaged_times())
 
     @property
     def last_versions(self) -> dict[str, str]:
@@ -244,6 +254,20 @@ class FileSource:
     def summed(self) -> int:
         """How many of the committed frames have checksums."""
         return int(np.count_nonzero(self._numbers()[1]))
+
+    def _undamaged_times(self) -> Float64Array:
+        """Times of all frames; where they may be damaged, those at which frames were due."""
+        suspect = np.zeros(len(self.times), bool)
+        suspect[: self.committed] = self.damaged_numbers()
+        suspect &= self.times != self._due
+        if not suspect.any():
+            return self.times
+        warnings.warn(
+            f"the numbers of the frames {np.flatnonzero(suspect).tolist()} of {self.path} are "
+            "damaged: their times are read as those at which they were due",
+            stacklevel=4,
+        )
+        return np.where(suspect, self._due, self.times)
 
     def _numbers(self) -> tuple[dict[str, Float64Array], Array, BoolArray]:
         """Numbers of the committed frames, their checksums, and which of these are wrong."""

@@ -12,7 +12,8 @@ from meanfield.checks import as_count, as_number
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import Gaussian, InitialLaw, Measure, ParticleMeasure
+from meanfield.laws import Gaussian, InitialLaw
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.newton import DualPoint, Support, ascend, dual_point
 from meanfield.problem import Problem
 from meanfield.radial_laws import RadialGaussian

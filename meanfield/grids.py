@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from meanfield.checks import as_count, as_finite_array, as_vector
+from meanfield.checks import as_count, as_finite_array
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import InvalidInputError
-from meanfield.measures import (
-    Measure,
-    ParticleMeasure,
-    Sampling,
-    check_draw,
-    equal_masses,
-)
+from meanfield.grid_boxes import box_corners, count_axes, count_cells, in_words, resolved_density
+from meanfield.measures import Measure, ParticleMeasure, draw_particles
 from meanfield.reconstruction import (
     cloud_in_cell,
     gauss_points,
@@ -26,17 +21,12 @@ from meanfield.reconstruction import (
     tilts,
     true_masses,
 )
-from meanfield.streams import draw, uniforms
+from meanfield.streams import Sampling, uniforms
 from meanfield.sums import weighted_sum
 from meanfield.typing import Array, Float64Array
 
-__all__ = ["MOST_AXES", "GridMeasure"]
+__all__ = ["GridMeasure"]
 
-#: Most parameters that a grid covers.
-MOST_AXES = 3
-
-# Largest relative change of the integral of a density when cells are halved.
-_RESOLVED = 0.01
 _WALL_LAYERS = 2
 
 
@@ -72,9 +62,9 @@ class GridMeasure:
     upper: Float64Array
 
     def __post_init__(self) -> None:
-        axes = _count_axes(np.ndim(self.density))
+        axes = count_axes(np.ndim(self.density))
         density = as_finite_array("density", self.density, axes).astype(np.float64)
-        lower, upper = _box(self.lower, self.upper, axes)
+        lower, upper = box_corners(self.lower, self.upper, axes)
         if (density < 0.0).any():
             raise InvalidInputError(f"density must be >= 0, got {density.min():g}")
         total = float(density.sum() * np.prod((upper - lower) / density.shape))
@@ -139,23 +129,11 @@ class GridMeasure:
         >>> bool(abs(grid.covariance()[0, 0] - 1.0) < 1e-9)
         True
         """
-        axes = _count_axes(max(np.size(lower), np.size(upper), np.size(cells)))
-        low, high = _box(lower, upper, axes)
-        shape = _shape(cells, axes)
-        density = _values(function, low, high, shape)
-        total = density.sum()
-        finer = _values(function, low, high, tuple(2 * size for size in shape)).sum() / 2**axes
-        if finer == 0.0:
-            raise InvalidInputError(
-                f"the density is 0 at the centres of all {_times(shape)} cells, and of halved "
-                "ones; use more cells or another box"
-            )
-        if not abs(total - finer) <= _RESOLVED * finer:
-            raise InvalidInputError(
-                f"the density is not resolved by the {_times(shape)} cells: halved ones change "
-                f"its integral from {total:.3g} to {finer:.3g}; use more cells or another box"
-            )
-        return cls.trusted(density / (total * np.prod((high - low) / shape)), low, high)
+        axes = count_axes(max(np.size(lower), np.size(upper), np.size(cells)))
+        low, high = box_corners(lower, upper, axes)
+        shape = count_cells(cells, axes)
+        density = resolved_density(function, low, high, shape)
+        return cls.trusted(density, low, high)
 
     @classmethod
     def from_particles(
@@ -185,9 +163,9 @@ class GridMeasure:
         >>> GridMeasure.from_particles(ParticleMeasure([[0.25]]), -1.0, 1.0, 4).weights
         array([0., 0., 1., 0.])
         """
-        axes = _count_axes(measure.dim)
-        low, high = _box(lower, upper, axes)
-        shape = _shape(cells, axes)
+        axes = count_axes(measure.dim)
+        low, high = box_corners(lower, upper, axes)
+        shape = count_cells(cells, axes)
         positions = measure.positions.astype(np.float64)
         outside = ((positions < low) | (positions > high)).any(axis=1)
         if outside.any():
@@ -215,7 +193,7 @@ class GridMeasure:
         return hash(tuple((getattr(self, entry.name) + 0).tobytes() for entry in fields(self)))
 
     def __repr__(self) -> str:
-        return f"GridMeasure({_times(self.shape)} cells on {self._sides()})"
+        return f"GridMeasure({in_words(self.shape)} cells on {self._sides()})"
 
     def _sides(self) -> str:
         pairs = zip(self.lower, self.upper, strict=True)
@@ -226,7 +204,7 @@ class GridMeasure:
         from meanfield.thumbnails import density_picture
 
         rows = [
-            ("cells", _times(self.shape)),
+            ("cells", in_words(self.shape)),
             ("box", self._sides()),
             *moments(self.positions, self.weights),
         ]
@@ -379,15 +357,14 @@ class GridMeasure:
         InvalidInputError
             If the number is below 1, or the sampling or dtype is unknown.
         """
-        dtype = check_draw(particles, seed, sampling, dtype)
         masses = true_masses(self.density * self.volume)
         slopes = tilts(masses)
 
         def place(rows: Float64Array) -> Float64Array:
             return self._points(*inverse_transform(masses, slopes, rows))
 
-        stream = uniforms(self.dim + 1, seed, sampling)
-        return equal_masses(draw(stream, place, particles, self.dim, dtype), particles)
+        stream = partial(uniforms, self.dim + 1)
+        return draw_particles(stream, place, particles, self.dim, seed, sampling, dtype)
 
     def to_particles(self, points: int = 2) -> ParticleMeasure:
         """Gauss points of every cell with mass.
@@ -414,64 +391,3 @@ class GridMeasure:
     def _points(self, cells: Array, places: Float64Array) -> Float64Array:
         index = np.stack(np.unravel_index(cells, self.shape), axis=-1)
         return np.asarray(self.lower + (index + 0.5 + 0.5 * places) * self.spacing)
-
-
-def _count_axes(count: int) -> int:
-    if not 1 <= count <= MOST_AXES:
-        raise InvalidInputError(
-            f"a grid covers 1 to {MOST_AXES} parameters, got {count}; use particle-flow or "
-            "quadrature"
-        )
-    return count
-
-
-def _box(lower: Any, upper: Any, axes: int) -> tuple[Float64Array, Float64Array]:
-    low, high = as_vector("lower", lower, axes), as_vector("upper", upper, axes)
-    if (low >= high).any():
-        raise InvalidInputError(f"lower must be < upper, got {low} and {high}")
-    return low, high
-
-
-def _shape(cells: int | Sequence[int], axes: int) -> tuple[int, ...]:
-    counts = [as_count("cells", count) for count in np.atleast_1d(np.asarray(cells)).tolist()]
-    if len(counts) not in (1, axes):
-        raise InvalidInputError(f"cells must be one number or {axes}, got {len(counts)}")
-    return tuple(counts) if len(counts) == axes else (counts[0],) * axes
-
-
-def _times(shape: Sequence[int]) -> str:
-    return " x ".join(str(size) for size in shape)
-
-
-def _values(
-    function: Callable[[Float64Array], Any],
-    lower: Float64Array,
-    upper: Float64Array,
-    shape: tuple[int, ...],
-) -> Float64Array:
-    """Values of a density at the centres, layer after layer of the first axis."""
-    spacing = (upper - lower) / shape
-    axes = [
-        low + (np.arange(size) + 0.5) * h
-        for low, size, h in zip(lower, shape, spacing, strict=True)
-    ]
-    result, layer = np.empty(shape), max(1, 2**18 // int(np.prod(shape[1:], dtype=int)))
-    for first in range(0, shape[0], layer):
-        part = slice(first, first + layer)
-        points = np.stack(np.meshgrid(axes[0][part], *axes[1:], indexing="ij"), axis=-1)
-        try:
-            values = np.asarray(function(points.reshape(-1, len(shape))))
-        except InvalidInputError as error:
-            raise InvalidInputError(
-                f"{error}; the box has {len(shape)} axes, as lower, upper and cells say: give one "
-                "of them an entry for each parameter, for example cells=(80, 80)"
-            ) from None
-        if values.shape != (points.size // len(shape),):
-            raise InvalidInputError(
-                f"a density takes points (M, {len(shape)}) to values (M,), got values of shape "
-                f"{values.shape}"
-            )
-        if not np.isfinite(values).all() or (values < 0.0).any():
-            raise InvalidInputError("a density must be finite and >= 0 on the box")
-        result[part] = values.reshape(points.shape[:-1])
-    return result

@@ -13,11 +13,12 @@ import numpy as np
 
 from meanfield.checksums import make_sums
 from meanfield.engines.ensemble import BLOCK
+from meanfield.frame_arrays import Axis
 from meanfield.problems import AnyProblem
 from meanfield.provenance import append_session, versions
 from meanfield.scales import attach_scales, make_dimension, write_arrays
 from meanfield.stored_observers import write_observers
-from meanfield.supports import Axis, Support
+from meanfield.supports import Support
 from meanfield.typing import Array, Float64Array
 
 __all__ = [
@@ -94,13 +95,23 @@ class Header:
 
 def lay_out(file: Any, header: Header) -> None:
     """Create every dataset at its final size, with a scale on every dimension."""
-    frames, support = len(header.times), header.support
     described = header.problem.to_dict()
     arrays = {part: described.pop(part) for part in PROBLEM_ARRAYS if part in described}
+    _write_attributes(file, header, described)
+    _lay_out_frames(file, header)
+    _lay_out_slots(file, header.state)
+    for part, given in arrays.items():
+        write_arrays(file.create_group(part), PROBLEM_ARRAYS[part], given)
+    write_observers(file, header.recorded)
+    make_sums(file, header.scalars)
+
+
+def _write_attributes(file: Any, header: Header, problem: dict[str, Any]) -> None:
+    support = header.support
     file.attrs.update(
         format=FORMAT,
         format_version=max(_SINCE.get(name, 1) for name in ("", *support.attributes)),
-        problem=json.dumps(described),
+        problem=json.dumps(problem),
         solver=json.dumps(header.solver.to_dict()),
         seed=header.seed,
         engine=header.problem.engine_name(support.dtype),
@@ -112,6 +123,10 @@ def lay_out(file: Any, header: Header) -> None:
         file.attrs.create(name, np.bytes_(b""), dtype=_text(room))
     set_status(file, "running")
     set_text(file, "sessions", append_session([], 0))
+
+
+def _lay_out_frames(file: Any, header: Header) -> None:
+    frames, support = len(header.times), header.support
     time = file.create_dataset("time", data=np.full(frames, np.nan))
     time.make_scale("time")
     time.attrs["long_name"] = "mean-field time"
@@ -127,18 +142,18 @@ def lay_out(file: Any, header: Header) -> None:
         attach_scales(file.create_dataset(name, data=constant), scales[:1])
     for name in header.scalars:
         attach_scales(file.create_dataset(name, data=np.full(frames, np.nan)), (time,))
+
+
+def _lay_out_slots(file: Any, state: Mapping[str, Any]) -> None:
+    """Make the two places which a solver's state is written to in turn."""
     for slot in ("0", "1"):
         group = file.create_group(f"state/{slot}")
         group.attrs.update({name: np.int64(0) for name in ("sequence", "frame", "checksum")})
-        for name, value in header.state.items():
+        for name, value in state.items():
             if np.ndim(value):
                 _early(group, name, value.shape, value.dtype)
             else:
                 group.create_dataset(name, data=value)
-    for part, given in arrays.items():
-        write_arrays(file.create_group(part), PROBLEM_ARRAYS[part], given)
-    write_observers(file, header.recorded)
-    make_sums(file, header.scalars)
 
 
 def set_status(file: Any, status: str, reason: str = "") -> None:

@@ -106,17 +106,12 @@ def limit_from_run(
     InvalidInputError
         If the run has no frame at one of the times.
     """
-    problem, test = experiment.problem, experiment.test
+    problem = experiment.problem
     field, notes = _mean_field(run, experiment)
     frames = [run.measures[index] for index in _numbers(run.times, times)]
     predict: Any = field.predict if isinstance(field, LiftedMeanField) else problem.predict
     outputs = np.array([predict(measure, problem.data.inputs) for measure in frames])
-    test_outputs = accuracy = None
-    if test is not None:
-        test_outputs = np.array([predict(measure, test.inputs) for measure in frames])
-        if problem.loss.classifies:
-            classes = [problem.loss.classify(values) for values in test_outputs]
-            accuracy = np.array([test.weights @ (found == test.targets[:, 0]) for found in classes])
+    test_outputs, accuracy = _held_out(experiment, frames, predict)
     measures = _with_equal_masses(frames, experiment, field, run, times)
     targets = measures
     is_sample = _is_sample(run, measures[0])
@@ -135,12 +130,26 @@ def limit_from_run(
         targets={width: tuple(cut[width] for cut in cuts) for width in widths},
         last=ParameterTarget.of(targets[-1], widths),
         field=field,
-        test=test,
+        test=experiment.test,
         test_outputs=test_outputs,
         test_accuracy=accuracy,
         notes=notes,
         is_sample=is_sample,
     )
+
+
+def _held_out(
+    experiment: Experiment, frames: Sequence[Measure], predict: Any
+) -> tuple[Float64Array | None, Float64Array | None]:
+    """Outputs at the held-out inputs, and their accuracy where there are classes."""
+    test, loss = experiment.test, experiment.problem.loss
+    if test is None:
+        return None, None
+    outputs = np.array([predict(measure, test.inputs) for measure in frames])
+    if not loss.classifies:
+        return outputs, None
+    classes = [loss.classify(values) for values in outputs]
+    return outputs, np.array([test.weights @ (found == test.targets[:, 0]) for found in classes])
 
 
 def find_limit(

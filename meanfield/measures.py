@@ -1,36 +1,36 @@
-"""Probability measures over neurons, and the laws from which neurons are drawn."""
+"""Probability measures over neurons."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from meanfield.checks import as_count, as_finite_array, as_number, as_vector, probability_weights
+from meanfield.checks import as_finite_array, probability_weights
 from meanfield.engines.threads import single_threaded_blas
-from meanfield.errors import InvalidInputError, unknown_name
-from meanfield.streams import Stream, draw, normals, uniforms
+from meanfield.errors import InvalidInputError
+from meanfield.placement import (
+    check_box,
+    check_gaussian,
+    check_sphere,
+    place_in_box,
+    place_normally,
+    place_on_sphere,
+)
+from meanfield.streams import Sampling, Stream, check_draw, draw, normals, uniforms
 from meanfield.sums import weighted_sum
 from meanfield.typing import Float64Array, FloatArray
 
 __all__ = [
-    "Box",
-    "Gaussian",
-    "InitialLaw",
     "Measure",
     "ParticleMeasure",
-    "Sphere",
-    "check_draw",
+    "draw_particles",
     "entropy_term",
-    "equal_masses",
     "require_measure",
 ]
-
-# What no memory of any machine holds; below that it is asked whether this one does.
-_MOST_PARTICLES = 2**50
-
-Sampling = Literal["iid", "sobol"]
 
 
 @runtime_checkable
@@ -237,14 +237,16 @@ class ParticleMeasure:
         sampling: Sampling = "iid",
         dtype: str = "float64",
     ) -> ParticleMeasure:
-        """Particles from N(mean, diag(std²)); see `Gaussian` and `InitialLaw.sample`.
+        """Particles from N(mean, diag(std²)); see `meanfield.laws.Gaussian`.
 
         Examples
         --------
         >>> ParticleMeasure.gaussian(1024, 3, std=0.5, seed=0, sampling="sobol")
         ParticleMeasure(1024 particles in 3 dimensions)
         """
-        return Gaussian(dim, mean, std).sample(particles, seed, sampling, dtype)
+        dim, mean, std = check_gaussian(dim, mean, std)
+        stream, place = partial(normals, dim), partial(place_normally, mean=mean, std=std)
+        return draw_particles(stream, place, particles, dim, seed, sampling, dtype)
 
     @classmethod
     def sphere(
@@ -257,8 +259,10 @@ class ParticleMeasure:
         sampling: Sampling = "iid",
         dtype: str = "float64",
     ) -> ParticleMeasure:
-        """Particles uniform on the sphere of that radius in R^dim; see `Sphere`."""
-        return Sphere(dim, radius).sample(particles, seed, sampling, dtype)
+        """Particles uniform on the sphere of that radius in R^dim; see `meanfield.laws.Sphere`."""
+        dim, radius = check_sphere(dim, radius)
+        stream, place = partial(normals, dim), partial(place_on_sphere, radius=radius)
+        return draw_particles(stream, place, particles, dim, seed, sampling, dtype)
 
     @classmethod
     def box(
@@ -272,272 +276,42 @@ class ParticleMeasure:
         sampling: Sampling = "iid",
         dtype: str = "float64",
     ) -> ParticleMeasure:
-        """Particles uniform in the box [lower, upper]; see `Box`."""
-        return Box(dim, lower, upper).sample(particles, seed, sampling, dtype)
+        """Particles uniform in the box [lower, upper]; see `meanfield.laws.Box`."""
+        dim, lower, upper = check_box(dim, lower, upper)
+        stream, place = partial(uniforms, dim), partial(place_in_box, lower=lower, upper=upper)
+        return draw_particles(stream, place, particles, dim, seed, sampling, dtype)
 
 
-class InitialLaw(Protocol):
-    """A law μ_0 from which any number of neurons can be drawn."""
+def draw_particles(
+    stream: Callable[[int, Sampling], Stream],
+    place: Callable[[Float64Array], Float64Array],
+    particles: int,
+    dim: int,
+    seed: int,
+    sampling: Sampling,
+    dtype: str,
+) -> ParticleMeasure:
+    """Particles of equal mass, each a row of a random stream in its place.
 
-    @property
-    def name(self) -> str:
-        """Name in the vocabulary."""
-        ...
+    Parameters
+    ----------
+    stream : callable
+        From the seed and the kind of sampling to a stream of rows.
+    place : callable
+        From rows of the stream to positions.
+    particles, dim : int
+        Number N of all particles, and of their parameters; a process which is one of
+        several holds its share.
+    seed, sampling, dtype
+        As in `meanfield.laws.InitialLaw.sample`.
 
-    @property
-    def dim(self) -> int:
-        """Number p of parameters."""
-        ...
-
-    def sample(
-        self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
-    ) -> ParticleMeasure:
-        """Draw particles of equal mass.
-
-        ``sampling="iid"`` draws them independently, which is what a network of finite
-        width does; ``"sobol"`` places them by a scrambled Sobol sequence, whose
-        quadrature error is smaller by orders of magnitude: the choice for the limit.
-
-        Raises
-        ------
-        InvalidInputError
-            If the number is below 1, or the sampling or dtype is unknown.
-        """
-        ...
-
-    def density(self, points: Any) -> Float64Array:
-        """Density of the law at given points (M, p), shape (M,).
-
-        Raises
-        ------
-        InvalidInputError
-            If the law has none.
-        """
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary from which `law_from_dict` rebuilds the law."""
-        ...
-
-
-def equal_masses(positions: FloatArray, particles: int) -> ParticleMeasure:
-    """Particles of equal mass: all of them, or this process's share."""
+    Raises
+    ------
+    InvalidInputError
+        If the number is below 1, or the sampling or dtype is unknown.
+    """
+    dtype = check_draw(particles, seed, sampling, dtype)
+    positions = draw(stream(seed, sampling), place, particles, dim, dtype)
     if len(positions) == particles:
         return ParticleMeasure(positions)
     return ParticleMeasure.trusted(positions, np.full(len(positions), 1.0 / particles))
-
-
-def check_draw(particles: int, seed: int, sampling: str, dtype: Any) -> str:
-    """The name of the dtype, which may come as NumPy's own type."""
-    if as_count("particles", particles) > _MOST_PARTICLES:
-        raise InvalidInputError(f"no memory holds {particles:.3g} particles")
-    as_count("seed", seed, least=0)
-    if sampling not in ("iid", "sobol"):
-        raise unknown_name("sampling", sampling, ("iid", "sobol"))
-    name = str(getattr(dtype, "__name__", dtype))
-    if name not in ("float32", "float64"):
-        raise unknown_name("dtype", name, ("float32", "float64"))
-    return name
-
-
-def _points(points: Any, dim: int) -> Float64Array:
-    array = as_finite_array("points", points, 2).astype(np.float64)
-    if array.shape[1] != dim:
-        raise InvalidInputError(f"points must have {dim} columns, got {array.shape[1]}")
-    return array
-
-
-def _tuple(name: str, value: Any, dim: int) -> float | tuple[float, ...]:
-    """One number for all coordinates, or a tuple with one for each."""
-    if np.isscalar(value) or getattr(value, "ndim", 1) == 0:
-        return as_number(name, value)
-    return tuple(float(entry) for entry in as_vector(name, value, dim))
-
-
-@dataclass(frozen=True)
-class _Law:
-    """What the laws share: rows of a random stream, each put in its place."""
-
-    dim: int
-    name: ClassVar[str]
-
-    def _stream(self, seed: int, sampling: Sampling) -> Stream:
-        return normals(self.dim, seed, sampling)
-
-    def _place(self, rows: Float64Array) -> Float64Array:
-        raise NotImplementedError
-
-    def sample(
-        self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
-    ) -> ParticleMeasure:
-        """Draw particles; see `InitialLaw.sample`."""
-        dtype = check_draw(particles, seed, sampling, dtype)
-        rows = draw(self._stream(seed, sampling), self._place, particles, self.dim, dtype)
-        return equal_masses(rows, particles)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary from which `law_from_dict` rebuilds the law."""
-        return {"name": self.name, **asdict(self)}
-
-
-@dataclass(frozen=True)
-class Gaussian(_Law):
-    """Normal law N(mean, diag(std²)) on R^dim.
-
-    Parameters
-    ----------
-    dim : int
-        Number p of parameters.
-    mean, std : float or sequence of p floats
-        Mean and standard deviation (≥ 0) of each parameter.
-
-    Raises
-    ------
-    InvalidInputError
-        For a wrong length or a negative standard deviation.
-
-    Examples
-    --------
-    >>> Gaussian(2, std=(1.0, 0.0)).sample(4, seed=0).positions[:, 1]
-    array([0., 0., 0., 0.])
-    """
-
-    dim: int
-    mean: float | tuple[float, ...] = 0.0
-    std: float | tuple[float, ...] = 1.0
-    name = "gaussian"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "dim", as_count("dim", self.dim))
-        object.__setattr__(self, "mean", _tuple("mean", self.mean, self.dim))
-        object.__setattr__(self, "std", _tuple("std", self.std, self.dim))
-        if np.min(self.std) < 0.0:
-            raise InvalidInputError(f"std must be >= 0, got {self.std}")
-
-    def _place(self, rows: Float64Array) -> Float64Array:
-        return np.asarray(self.mean + np.asarray(self.std) * rows)
-
-    def density(self, points: Any) -> Float64Array:
-        """Density at given points (M, p), shape (M,).
-
-        Raises
-        ------
-        InvalidInputError
-            If a standard deviation is 0: such a law has no density.
-        """
-        if np.min(self.std) == 0.0:
-            raise InvalidInputError(
-                f"a gaussian law with std {self.std} has no density; give every parameter a "
-                "positive std, or use particles"
-            )
-        std = np.broadcast_to(self.std, self.dim)
-        scaled = (_points(points, self.dim) - self.mean) / std
-        height = np.prod(np.sqrt(2.0 * np.pi) * std)
-        return np.asarray(np.exp(-0.5 * np.square(scaled).sum(axis=1)) / height)
-
-
-@dataclass(frozen=True)
-class Sphere(_Law):
-    """Uniform law on the sphere of a given radius in R^dim.
-
-    Parameters
-    ----------
-    dim : int
-        Number p of parameters.
-    radius : float
-        Radius > 0.
-
-    Raises
-    ------
-    InvalidInputError
-        If the radius is not positive.
-
-    Examples
-    --------
-    >>> points = Sphere(3, radius=2.0).sample(5, seed=0).positions
-    >>> np.allclose(np.linalg.norm(points, axis=1), 2.0)
-    True
-    """
-
-    dim: int
-    radius: float = 1.0
-    name = "sphere"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "dim", as_count("dim", self.dim))
-        object.__setattr__(self, "radius", as_number("radius", self.radius, "positive"))
-
-    def _place(self, rows: Float64Array) -> Float64Array:
-        return np.asarray(self.radius * (rows / np.linalg.norm(rows, axis=1, keepdims=True)))
-
-    def density(self, points: Any) -> Float64Array:
-        """Refused: the sphere has no volume.
-
-        Raises
-        ------
-        InvalidInputError
-            Always.
-        """
-        raise InvalidInputError(
-            "the law sphere has no density; use the law gaussian or box, or particles"
-        )
-
-
-@dataclass(frozen=True)
-class Box(_Law):
-    """Uniform law in the box [lower, upper] of R^dim.
-
-    Parameters
-    ----------
-    dim : int
-        Number p of parameters.
-    lower, upper : float or sequence of p floats
-        Corners, lower ≤ upper.
-
-    Raises
-    ------
-    InvalidInputError
-        If a lower corner is above its upper one.
-
-    Examples
-    --------
-    >>> bool((Box(2, 0.0, (1.0, 3.0)).sample(8, seed=0).positions <= [1.0, 3.0]).all())
-    True
-    """
-
-    dim: int
-    lower: float | tuple[float, ...] = -1.0
-    upper: float | tuple[float, ...] = 1.0
-    name = "box"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "dim", as_count("dim", self.dim))
-        object.__setattr__(self, "lower", _tuple("lower", self.lower, self.dim))
-        object.__setattr__(self, "upper", _tuple("upper", self.upper, self.dim))
-        if np.any(np.asarray(self.lower) > np.asarray(self.upper)):
-            raise InvalidInputError(f"lower must be <= upper, got {self.lower} and {self.upper}")
-
-    def _stream(self, seed: int, sampling: Sampling) -> Stream:
-        return uniforms(self.dim, seed, sampling)
-
-    def _place(self, rows: Float64Array) -> Float64Array:
-        lower = np.asarray(self.lower)
-        return np.asarray(lower + (np.asarray(self.upper) - lower) * rows)
-
-    def density(self, points: Any) -> Float64Array:
-        """Density at given points (M, p), shape (M,).
-
-        Raises
-        ------
-        InvalidInputError
-            If a side of the box has no length: such a law has no density.
-        """
-        sides = np.broadcast_to(np.subtract(self.upper, self.lower), self.dim)
-        if sides.min() == 0.0:
-            raise InvalidInputError(
-                f"a box law from {self.lower} to {self.upper} has no density; give every side a "
-                "length, or use particles"
-            )
-        where = _points(points, self.dim)
-        inside = ((where >= self.lower) & (where <= self.upper)).all(axis=1)
-        return np.asarray(inside / float(np.prod(sides)))

@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 
 from meanfield.errors import InvalidInputError
-from meanfield.measures import Gaussian, ParticleMeasure, Sphere
+from meanfield.laws import Gaussian, Sphere
+from meanfield.measures import ParticleMeasure
 from meanfield.standard_laws import StandardForm
 from meanfield.typing import Array, BoolArray, Float64Array
 

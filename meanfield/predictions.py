@@ -96,26 +96,19 @@ def predict(
                 f"{work / _MOST_WORK:.0f} times as long as is allowed here; "
                 "meanfield.fluctuations takes any time, with nodes of your choice"
             ]
-        parts = [
-            _constants(
-                fluctuations(
-                    problem,
-                    experiment.initial.sample(count, scrambling, "sobol"),
-                    times,
-                    inputs=inputs,
-                ),
-                experiment,
-                solver,
-            )
-            for scrambling in spawned_seeds(seed, count)[:2]
-        ]
+        parts = []
+        for scrambling in spawned_seeds(seed, count)[:2]:
+            nodes = experiment.initial.sample(count, scrambling, "sobol")
+            found = fluctuations(problem, nodes, times, inputs=inputs)
+            parts.append(_constants(found, experiment, solver))
     except MeanfieldError as error:
         reason = str(error).partition(";")[0]
         return {}, [f"there are no predicted constants: {reason}"]
-    predictions = {name: 0.5 * (value + parts[1][name]) for name, value in parts[0].items()}
+    first, second = parts
+    predictions = {name: 0.5 * (value + second[name]) for name, value in first.items()}
     doubts = {
-        f"{name}_error": 0.5 * np.abs(value - parts[1][name])
-        for name, value in parts[0].items()
+        f"{name}_error": 0.5 * np.abs(value - second[name])
+        for name, value in first.items()
         if name.endswith("_constant")
     }
     return predictions | doubts, _notes(predictions, doubts)

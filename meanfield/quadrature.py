@@ -8,7 +8,8 @@ import numpy as np
 
 from meanfield.checks import as_count
 from meanfield.errors import InvalidInputError
-from meanfield.measures import InitialLaw, ParticleMeasure
+from meanfield.laws import InitialLaw
+from meanfield.measures import ParticleMeasure
 from meanfield.rules import rules
 from meanfield.standard_laws import StandardForm
 
@@ -83,7 +84,7 @@ def quadrature(law: InitialLaw, rule: str, nodes: int, seed: int = 0) -> Quadrat
     Examples
     --------
     >>> import numpy as np
-    >>> from meanfield.measures import Gaussian
+    >>> from meanfield.laws import Gaussian
     >>> nodes = quadrature(Gaussian(2, std=(1.0, 0.0)), "trapezoid", 50)
     >>> nodes
     QuadratureNodes(50 nodes of the rule trapezoid, 2 dimensions)
@@ -113,7 +114,7 @@ def rules_for(law: InitialLaw) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> from meanfield.measures import Box, Sphere
+    >>> from meanfield.laws import Box, Sphere
     >>> rules_for(Sphere(3)), rules_for(Box(2))
     (('sobol',), ('gauss-legendre', 'quantile', 'sobol'))
     """
@@ -142,7 +143,7 @@ def coarser(law: InitialLaw, measure: ParticleMeasure, seed: int = 0) -> Particl
 
     Examples
     --------
-    >>> from meanfield.measures import Gaussian
+    >>> from meanfield.laws import Gaussian
     >>> len(coarser(Gaussian(2), quadrature(Gaussian(2), "gauss-hermite", 144)))
     36
     """

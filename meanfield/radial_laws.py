@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from meanfield.checks import as_count, as_finite_array, as_vector
+from meanfield.checks import as_count, as_vector
 from meanfield.errors import InvalidInputError
-from meanfield.measures import ParticleMeasure, Sampling, check_draw, equal_masses
-from meanfield.streams import draw, normals
+from meanfield.measures import ParticleMeasure, draw_particles
+from meanfield.placement import Entries, as_points, place_normally
+from meanfield.streams import Sampling, normals
 from meanfield.typing import Float64Array
 
 __all__ = ["RadialGaussian", "length_of_normal", "normal_of_length"]
@@ -75,8 +77,8 @@ class RadialGaussian:
     dim: int
     column: int
     freedom: int
-    mean: float | tuple[float, ...] = 0.0
-    std: float | tuple[float, ...] = 1.0
+    mean: Entries = 0.0
+    std: Entries = 1.0
     name: ClassVar[str] = "radial-gaussian"
 
     def __post_init__(self) -> None:
@@ -100,25 +102,22 @@ class RadialGaussian:
     def sample(
         self, particles: int, seed: int, sampling: Sampling = "iid", dtype: str = "float64"
     ) -> ParticleMeasure:
-        """Draw particles; see `meanfield.measures.InitialLaw.sample`."""
+        """Draw particles; see `meanfield.laws.InitialLaw.sample`."""
 
         def place(rows: Float64Array) -> Float64Array:
-            positions = np.asarray(self.mean + np.asarray(self.std) * rows)
+            positions = place_normally(rows, self.mean, self.std)
             lengths = length_of_normal(self.freedom, rows[:, self.column])
             positions[:, self.column] = np.asarray(self.std)[self.column] * lengths
             return positions
 
-        dtype = check_draw(particles, seed, sampling, dtype)
-        rows = draw(normals(self.dim, seed, sampling), place, particles, self.dim, dtype)
-        return equal_masses(rows, particles)
+        stream = partial(normals, self.dim)
+        return draw_particles(stream, place, particles, self.dim, seed, sampling, dtype)
 
     def density(self, points: Any) -> Float64Array:
         """Density at given points (M, p), shape (M,); 0 where the length is negative."""
         from scipy.special import gammaln
 
-        where = as_finite_array("points", points, 2).astype(np.float64)
-        if where.shape[1] != self.dim:
-            raise InvalidInputError(f"points must have {self.dim} columns, got {where.shape[1]}")
+        where = as_points(points, self.dim)
         scaled = (where - self.mean) / self.std
         scaled[:, self.column] = where[:, self.column] / np.asarray(self.std)[self.column]
         lengths = scaled[:, self.column]

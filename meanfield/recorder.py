@@ -17,10 +17,11 @@ from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.layout import Header
 from meanfield.mean_field import MeanField
 from meanfield.measures import Measure, ParticleMeasure
+from meanfield.memory_store import MemoryStore
 from meanfield.observers import Observer
 from meanfield.problems import AnyProblem
 from meanfield.solver import settings_to_dict, solvers
-from meanfield.storage import HDF5Store, MemoryStore, Store
+from meanfield.storage import HDF5Store, Store
 from meanfield.supports import Support, support_of
 from meanfield.trajectory import Trajectory
 from meanfield.typing import Float64Array

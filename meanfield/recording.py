@@ -11,15 +11,14 @@ import numpy as np
 from meanfield.checks import as_count
 from meanfield.engines.ensemble import current
 from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.frame_arrays import Axis, Variable
 from meanfield.inspection import integer, text, whole
 from meanfield.measures import ParticleMeasure
 from meanfield.supports import (
-    Axis,
     GridSupport,
     ParticleSupport,
     ReweightedSupport,
     Support,
-    Variable,
     read_support,
 )
 from meanfield.typing import Array, Float64Array, IntArray

@@ -14,7 +14,8 @@ from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
 from meanfield.errors import InvalidInputError
 from meanfield.gauss_rules import gamma_rule, normal_rule
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.orbits import Orbits
 from meanfield.problem import Problem

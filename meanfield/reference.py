@@ -12,7 +12,7 @@ import numpy as np
 from meanfield.checks import as_count
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.experiment import Experiment
-from meanfield.grids import MOST_AXES
+from meanfield.grid_boxes import MOST_AXES
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.progress import Progress
 from meanfield.recording import Recording

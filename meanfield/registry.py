@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from meanfield.errors import InvalidInputError, unknown_name
 
-__all__ = ["EntryPointRegistry", "Registry"]
+__all__ = ["EntryPointRegistry", "Registry", "from_settings"]
 
 Value = TypeVar("Value")
 
@@ -101,3 +102,38 @@ class EntryPointRegistry(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._points())
+
+
+def from_settings(part: Any, kind: str, described: Mapping[str, Any]) -> Any:
+    """A part with the settings of a dictionary, which are the fields of its class.
+
+    Parameters
+    ----------
+    part : dataclass
+        What its name stands for.
+    kind : str
+        What it is, in the singular, for messages.
+    described : mapping
+        Settings; its ``name`` is left aside.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is unknown or missing.
+
+    Examples
+    --------
+    >>> from meanfield.laws import Sphere
+    >>> from_settings(Sphere, "law", {"name": "sphere", "dim": 2})
+    Sphere(dim=2, radius=1.0)
+    """
+    settings = {key: value for key, value in described.items() if key != "name"}
+    known = {entry.name: entry for entry in fields(part)}
+    for setting in settings:
+        if setting not in known:
+            raise unknown_name(f"setting of the {kind} {part.name}", setting, known)
+    for setting, entry in known.items():
+        required = entry.default is MISSING and entry.default_factory is MISSING
+        if required and setting not in settings:
+            raise InvalidInputError(f"the {kind} {part.name} needs the setting {setting}")
+    return part(**settings)

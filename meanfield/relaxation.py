@@ -87,7 +87,7 @@ def decay_rate(problem: Problem, stationary: Gibbs) -> DecayRate:
     --------
     >>> from meanfield.datasets import Dataset
     >>> from meanfield.gibbs import gibbs
-    >>> from meanfield.measures import Gaussian
+    >>> from meanfield.laws import Gaussian
     >>> from meanfield.neurons import Neuron
     >>> neuron = Neuron(1, activation="linear", outer="fixed", bias=False)
     >>> problem = Problem(neuron, Dataset([[1.0]], [1.0]), ridge=0.5, temperature=0.1)

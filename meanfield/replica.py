@@ -13,8 +13,9 @@ from meanfield.distances import coupling
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.errors import DivergenceError
 from meanfield.grids import GridMeasure
+from meanfield.laws import InitialLaw
 from meanfield.limit import Limit, find_limit, limit_from_run
-from meanfield.measures import InitialLaw, Measure, ParticleMeasure
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.parameter_distances import STATISTICS
 from meanfield.problem import Problem
 from meanfield.simulate import simulate

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 
 from meanfield.gauss_rules import normal_rule
-from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
+from meanfield.laws import Box, Gaussian, Sphere
+from meanfield.measures import ParticleMeasure
 from meanfield.panels import NORMAL_RADIUS, PANEL_NODES, Panels
 from meanfield.registry import Registry
 from meanfield.standard_laws import StandardForm

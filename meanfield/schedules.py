@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from meanfield.checks import as_finite_array, as_number
-from meanfield.errors import InvalidInputError, unknown_name
-from meanfield.registry import Registry
+from meanfield.errors import InvalidInputError
+from meanfield.registry import Registry, from_settings
 
 __all__ = [
     "Exponential",
@@ -214,15 +214,5 @@ def schedule_from_dict(described: Mapping[str, Any] | Schedule) -> Schedule:
                 f"PiecewiseLinear, got {described!r}"
             )
         return described
-    settings = {key: value for key, value in described.items() if key != "name"}
-    kind: Any = schedules[described.get("name", "")]
-    known = kind.__dataclass_fields__
-    for setting in settings:
-        if setting not in known:
-            raise unknown_name(f"setting of the schedule {kind.name}", setting, known)
-    try:
-        return kind(**settings)  # type: ignore[no-any-return]
-    except TypeError:
-        raise InvalidInputError(
-            f"the schedule {kind.name} needs {' and '.join(known)}, got {settings}"
-        ) from None
+    kind = schedules[described.get("name", "")]
+    return from_settings(kind, "schedule", described)  # type: ignore[no-any-return]

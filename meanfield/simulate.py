@@ -22,13 +22,14 @@ from meanfield.frames import FileSource
 from meanfield.guards import EnergyGuard
 from meanfield.layout import Header
 from meanfield.measures import Measure
+from meanfield.memory_store import MemoryStore
 from meanfield.observers import Observer
 from meanfield.problems import AnyProblem
 from meanfield.provenance import warn_of_changes
 from meanfield.recording import Recording
 from meanfield.shared_store import SharedStore, shared_support
 from meanfield.solver import Solver, state_from_arrays, state_to_arrays
-from meanfield.storage import HDF5Store, MemoryStore, Store
+from meanfield.storage import HDF5Store, Store
 from meanfield.stored_observers import describe_observers
 from meanfield.supports import ParticleSupport, Support, support_of
 from meanfield.trajectory import Trajectory

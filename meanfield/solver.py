@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
-from meanfield.errors import InvalidInputError, unknown_name
+from meanfield.errors import InvalidInputError
 from meanfield.measures import Measure
 from meanfield.problems import AnyProblem
-from meanfield.registry import EntryPointRegistry
+from meanfield.registry import EntryPointRegistry, from_settings
 
 __all__ = [
     "Solver",
@@ -203,18 +203,13 @@ def solver_from_dict(described: Mapping[str, Any]) -> Any:
     Raises
     ------
     InvalidInputError
-        If the name or a setting is unknown.
+        If the name or a setting is unknown, or a setting is missing.
 
     Examples
     --------
     >>> solver_from_dict({"name": "particle-flow", "method": "euler", "step": 0.1})
     ParticleFlow(method='euler', step=0.1)
     """
-    settings = {key: value for key, value in described.items() if key != "name"}
     name = described.get("name", "")
     solver = recordings[name] if name in recordings else solvers[name]
-    known = [setting.name for setting in fields(solver)]
-    for setting in settings:
-        if setting not in known:
-            raise unknown_name(f"setting of the solver {solver.name}", setting, known)
-    return solver(**settings)
+    return from_settings(solver, "solver", described)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from meanfield.errors import InvalidInputError
-from meanfield.measures import Box, Gaussian, InitialLaw, Sphere
+from meanfield.laws import Box, Gaussian, InitialLaw, Sphere
 from meanfield.radial_laws import RadialGaussian, length_of_normal, normal_of_length
 from meanfield.typing import Float64Array, FloatArray, IntArray
 

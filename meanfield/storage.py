@@ -1,4 +1,4 @@
-"""Stores: where the frames of a run go, in memory or in an HDF5 file.
+"""Stores: where the frames of a run go, and the HDF5 file as one.
 
 The file has its final size before the first step. From then on raw bytes are
 overwritten in place, so that a process which is killed at any instant leaves a file
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
@@ -33,7 +32,7 @@ from meanfield.layout import (
 from meanfield.provenance import append_session
 from meanfield.typing import Array
 
-__all__ = ["HDF5Store", "Header", "MemoryStore", "Store", "write_failure"]
+__all__ = ["HDF5Store", "Header", "Store", "write_failure"]
 
 # Seconds between two calls that push the bytes from the system's cache to the disk.
 _SYNC_INTERVAL = 1.0
@@ -67,54 +66,6 @@ class Store(Protocol):
     def trajectory(self) -> Any:
         """Return the trajectory of the frames that were committed."""
         ...
-
-
-class MemoryStore:
-    """Frames in memory, for runs without a file."""
-
-    def __init__(self) -> None:
-        self.header: Header | None = None
-        self.committed = 0
-        self.status, self.reason = "running", ""
-
-    def create(self, header: Header) -> None:
-        """Make room for all frames."""
-        self.header = replace(header, times=header.times.copy())
-        frames = len(header.times)
-        self.values = {
-            name: np.empty((frames, *variable.shape), variable.dtype)
-            for name, variable in header.support.variables.items()
-        }
-        self.scalars = {name: np.full(frames, np.nan) for name in header.scalars}
-
-    def write_frame(
-        self, index: int, time: float, values: Mapping[str, Array], scalars: Mapping[str, float]
-    ) -> None:
-        """Copy one frame."""
-        for name, array in values.items():
-            self.values[name][index] = array
-        for name, value in scalars.items():
-            self.scalars[name][index] = value
-        assert self.header is not None
-        self.header.times[index] = time
-        self.committed = index + 1
-
-    def write_state(self, index: int, arrays: Mapping[str, Any]) -> None:
-        """Memory does not outlive the process: there is nothing to resume from."""
-
-    def finish(self, status: str, reason: str = "") -> None:
-        """Remember how the run ended."""
-        self.status, self.reason = status, reason
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def trajectory(self) -> Any:
-        """Return the trajectory of the committed frames."""
-        from meanfield.frames import MemorySource
-        from meanfield.trajectory import Trajectory
-
-        return Trajectory(MemorySource(self))
 
 
 class HDF5Store:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from meanfield.checks import as_count
 from meanfield.engines.ensemble import BLOCK, current
+from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.typing import Float64Array, FloatArray
 
-__all__ = ["Stream", "draw", "normals", "spawned_seeds", "uniforms"]
+__all__ = ["Sampling", "Stream", "check_draw", "draw", "normals", "spawned_seeds", "uniforms"]
+
+# What no memory of any machine holds; below that it is asked whether this one does.
+_MOST_PARTICLES = 2**50
+
+#: Independent rows, or those of a scrambled Sobol sequence.
+Sampling: TypeAlias = Literal["iid", "sobol"]
 
 #: Makes the next rows, (rows, dim).
 Stream: TypeAlias = Callable[[int], Float64Array]
 
 
-def uniforms(dim: int, seed: int, sampling: str) -> Stream:
+def uniforms(dim: int, seed: int, sampling: Sampling) -> Stream:
     """Points of the unit cube: independent ones, or those of a scrambled Sobol sequence.
 
     Examples
@@ -42,7 +50,7 @@ def uniforms(dim: int, seed: int, sampling: str) -> Stream:
     return points
 
 
-def normals(dim: int, seed: int, sampling: str) -> Stream:
+def normals(dim: int, seed: int, sampling: Sampling) -> Stream:
     """Standard normal points, of the same two kinds."""
     if sampling == "iid":
         generator = np.random.default_rng(seed)
@@ -51,6 +59,25 @@ def normals(dim: int, seed: int, sampling: str) -> Stream:
 
     points = uniforms(dim, seed, sampling)
     return lambda rows: np.asarray(ndtri(points(rows)))
+
+
+def check_draw(particles: int, seed: int, sampling: str, dtype: Any) -> str:
+    """The name of the dtype, which may come as NumPy's own type.
+
+    Raises
+    ------
+    InvalidInputError
+        If the number is below 1 or beyond any memory, or the sampling or dtype is unknown.
+    """
+    if as_count("particles", particles) > _MOST_PARTICLES:
+        raise InvalidInputError(f"no memory holds {particles:.3g} particles")
+    as_count("seed", seed, least=0)
+    if sampling not in ("iid", "sobol"):
+        raise unknown_name("sampling", sampling, ("iid", "sobol"))
+    name = str(getattr(dtype, "__name__", dtype))
+    if name not in ("float32", "float64"):
+        raise unknown_name("dtype", name, ("float32", "float64"))
+    return name
 
 
 def draw(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -13,7 +12,7 @@ import numpy as np
 
 from meanfield.calibration import Excess, null_excess
 from meanfield.central_limit import CentralLimit, central_limit
-from meanfield.errors import FileError, InvalidInputError, unknown_name
+from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.expansions import Expansion, fit_width_and_step, fit_widths
 from meanfield.quantities import Quantity, quantities, statistics
 from meanfield.rates import Rate, fit_rate, power_mean, standard_error
@@ -299,21 +298,9 @@ class Study:
         deviation of the risk gap over seeds; ``excess``, see `excess`; and
         ``test_accuracy`` for labelled held-out data.
         """
-        columns: dict[str, Float64Array] = {}
-        for name in (*self.samples, "risk_fluctuation"):
-            if self.sample(name).ndim == 3:
-                columns[name], columns[f"{name}_error"] = self.values(name)
-        columns["excess"], columns["excess_error"] = self.excess()
-        frames = range(len(self.times)) if index is None else [range(len(self.times))[index]]
-        return [
-            {
-                "particles": int(count),
-                "time": float(self.times[frame]),
-                **{name: float(values[width, frame]) for name, values in columns.items()},
-            }
-            for frame in frames
-            for width, count in enumerate(self.particles)
-        ]
+        from meanfield.study_table import rows
+
+        return rows(self, index)
 
     # -- for people ------------------------------------------------------------------------
 
@@ -386,14 +373,9 @@ class Study:
         FileError
             If the file exists and `force` is false, or cannot be written.
         """
-        from meanfield.plotting.style import check_target, written_whole
-        from meanfield.study_page import page
+        from meanfield.study_page import write_page
 
-        target = check_target(path, (".html",), force)
-        text = page(self)
-        with written_whole(target) as partial:
-            partial.write_text(text, encoding="utf-8")
-        return target
+        return write_page(self, path, force)
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write an HDF5 file that `Study.open` and xarray (engine h5netcdf) open.
@@ -408,22 +390,9 @@ class Study:
         """
         from meanfield.study_file import write_study
 
-        target = Path(path)
-        if not target.parent.is_dir():
-            raise FileError(f"no folder {target.parent} to write {target.name} to")
-        if target.exists() and not force:
-            raise FileError(f"{target} exists already; use force=True (--force) to overwrite it")
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         parts = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         rates = {f"rate_of_{name}": str(rate) for name, rate in self.rates.items()}
-        try:
-            write_study(partial, parts, rates)
-            os.replace(partial, target)
-        except OSError as error:
-            raise FileError(f"cannot write {target}: {error.strerror or error}") from error
-        finally:
-            partial.unlink(missing_ok=True)
-        return target
+        return write_study(Path(path), parts, rates, force)
 
     @classmethod
     def open(cls, path: str | Path) -> Study:
@@ -436,10 +405,7 @@ class Study:
         """
         from meanfield.study_file import read_study
 
-        source = Path(path)
-        if not os.path.isfile(source):
-            raise FileError(f"no study at {source}")
-        return cls(**read_study(source))
+        return cls(**read_study(Path(path)))
 
 
 def _mean_of_known(samples: Float64Array) -> tuple[Float64Array, Float64Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ _FURTHER = {
 }
 
 
-def write_study(path: Path, parts: dict[str, Any], attributes: dict[str, str]) -> None:
-    """Write the fields of a study.
+def write_study(
+    path: Path, parts: dict[str, Any], attributes: dict[str, str], force: bool = False
+) -> Path:
+    """Write the fields of a study: the whole file, or none.
 
     Parameters
     ----------
@@ -40,7 +43,34 @@ def write_study(path: Path, parts: dict[str, Any], attributes: dict[str, str]) -
         Fields of `meanfield.study.Study` by name.
     attributes : dict of str to str
         Further words for whoever opens the file elsewhere.
+    force : bool
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileError
+        If the file exists and `force` is false, or cannot be written.
     """
+    if not path.parent.is_dir():
+        raise FileError(f"no folder {path.parent} to write {path.name} to")
+    if path.exists() and not force:
+        raise FileError(f"{path} exists already; use force=True (--force) to overwrite it")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        _write(partial, parts, attributes)
+        os.replace(partial, path)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _write(path: Path, parts: dict[str, Any], attributes: dict[str, str]) -> None:
     settings = {f"setting_{key}": json.dumps(part) for key, part in parts["settings"].items()}
     with DirectFile(path, make=True) as written, hdf5_in(written) as file:
         file.attrs.update(
@@ -74,8 +104,10 @@ def read_study(path: Path) -> dict[str, Any]:
     Raises
     ------
     FileError
-        If the file is of another kind or a newer format.
+        If the file is missing, damaged, of another kind or a newer format.
     """
+    if not os.path.isfile(path):
+        raise FileError(f"no study at {path}")
     with inspected(path, "study file") as file:
         if "format" not in file.attrs or text(file, "format") != _FORMAT:
             raise FileError(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from meanfield.study_table import constants, heading, number, root_mean, with_er
 if TYPE_CHECKING:
     from meanfield.study import Study
 
-__all__ = ["page"]
+__all__ = ["page", "write_page"]
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -56,6 +57,17 @@ _MEANING = {
     "constants": "Squared distances are C/N (K/N for the coupling) plus D times the step of SGD. "
     "Predictions come from the linearised flow, without sampling; s.e. are standard errors.",
 }
+
+
+def write_page(study: Study, path: str | Path, force: bool = False) -> Path:
+    """Write the page of a study; see `meanfield.study.Study.report`."""
+    from meanfield.plotting.style import check_target, written_whole
+
+    target = check_target(path, (".html",), force)
+    text = page(study)
+    with written_whole(target) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return target
 
 
 def page(study: Study) -> str:

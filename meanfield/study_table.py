@@ -1,4 +1,4 @@
-"""A study as plain text: for the terminal, and for logs."""
+"""A study as tables: of numbers, and as plain text for the terminal and for logs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meanfield.typing import Float64Array
 if TYPE_CHECKING:
     from meanfield.study import Study
 
-__all__ = ["constants", "heading", "number", "root_mean", "table", "with_error"]
+__all__ = ["constants", "heading", "number", "root_mean", "rows", "table", "with_error"]
 
 # Distances of the parameters that the terminal shows; pages show all.
 _SHOWN = ("sliced_wasserstein", "wasserstein_2")
@@ -30,6 +30,25 @@ def heading(study: Study) -> str:
         f"{reference['solver']['name']} with {reference['particles']} {kind}, "
         f"t = {study.times[-1]:g}"
     )
+
+
+def rows(study: Study, index: int | None = None) -> list[dict[str, float]]:
+    """Numbers of all widths, at all times or one; see `meanfield.study.Study.rows`."""
+    columns: dict[str, Float64Array] = {}
+    for name in (*study.samples, "risk_fluctuation"):
+        if study.sample(name).ndim == 3:
+            columns[name], columns[f"{name}_error"] = study.values(name)
+    columns["excess"], columns["excess_error"] = study.excess()
+    frames = range(len(study.times)) if index is None else [range(len(study.times))[index]]
+    return [
+        {
+            "particles": int(count),
+            "time": float(study.times[frame]),
+            **{name: float(values[width, frame]) for name, values in columns.items()},
+        }
+        for frame in frames
+        for width, count in enumerate(study.particles)
+    ]
 
 
 def table(study: Study, index: int = -1) -> str:

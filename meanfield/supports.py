@@ -9,60 +9,22 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from meanfield.errors import InvalidInputError
-from meanfield.grids import MOST_AXES, GridMeasure
+from meanfield.frame_arrays import Axis, Variable
+from meanfield.grid_boxes import MOST_AXES
+from meanfield.grids import GridMeasure
 from meanfield.inspection import variable, vector, whole
 from meanfield.measures import Measure, ParticleMeasure
 from meanfield.typing import Array, Float64Array
 
 __all__ = [
-    "Axis",
     "GridSupport",
     "ParticleSupport",
     "ReweightedSupport",
     "Support",
-    "Variable",
     "frame_variables",
     "read_support",
     "support_of",
 ]
-
-
-@dataclass(frozen=True, eq=False)
-class Axis:
-    """One axis of the arrays of a frame.
-
-    Attributes
-    ----------
-    name : str
-    size : int
-    values : sequence of str or array, optional
-        Coordinates along it, if it has any.
-    """
-
-    name: str
-    size: int
-    values: Sequence[str] | Array | None = None
-
-
-@dataclass(frozen=True)
-class Variable:
-    """The form of an array that every frame has.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        Sizes of its axes, which are the first ones of `Support.axes`.
-    dtype : str
-        Kind of its numbers.
-    """
-
-    shape: tuple[int, ...]
-    dtype: str = "float64"
-
-    @property
-    def size(self) -> int:
-        """Bytes of the array, of any size."""
-        return int(np.prod(self.shape, dtype=object)) * np.dtype(self.dtype).itemsize
 
 
 class Support(Protocol):

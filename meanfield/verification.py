@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,9 @@ def verify(path: str | Path) -> Verification:
     meanfield.errors.FileError: there is no file nothing.h5
     """
     source = FileSource(Path(path))
-    source.header()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what is damaged is named below
+        source.header()
     damaged = set(np.flatnonzero(source.damaged_numbers()).tolist())
     for index in range(source.committed):
         try:

@@ -20,7 +20,8 @@ from meanfield.datasets import Dataset
 from meanfield.experiment import Experiment, scenarios
 from meanfield.kernels.compilation import tally
 from meanfield.kernels.directory import kernel_directory
-from meanfield.measures import Gaussian, Measure, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.simulate import simulate

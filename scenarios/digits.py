@@ -11,8 +11,8 @@ from meanfield.activations import activations
 from meanfield.data import load_digits
 from meanfield.datasets import Dataset
 from meanfield.experiment import Experiment
+from meanfield.laws import Gaussian
 from meanfield.losses import losses
-from meanfield.measures import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.regularizers import ridge_from_dict

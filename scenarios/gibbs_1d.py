@@ -10,7 +10,7 @@ import numpy as np
 from meanfield.activations import activations
 from meanfield.datasets import Dataset
 from meanfield.experiment import Experiment
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.regularizers import ridge_from_dict

@@ -10,7 +10,7 @@ import numpy as np
 from meanfield.activations import activations
 from meanfield.distributions import Teacher
 from meanfield.experiment import Experiment
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.scenarios.scenario import Scenario, choice, count, frame_times, number, parameter

@@ -10,7 +10,7 @@ import numpy as np
 from meanfield.activations import clipped_linear
 from meanfield.distributions import IsotropicGaussians
 from meanfield.experiment import Experiment
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.reductions import radial

@@ -14,7 +14,8 @@ from meanfield.cells import require_cells
 from meanfield.checks import as_number
 from meanfield.errors import InvalidInputError, unknown_name
 from meanfield.grids import GridMeasure
-from meanfield.measures import InitialLaw, Measure
+from meanfield.laws import InitialLaw
+from meanfield.measures import Measure
 from meanfield.observers import Observer, OptimalityGap
 from meanfield.problem import Problem
 from meanfield.problems import AnyProblem

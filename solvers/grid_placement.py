@@ -12,7 +12,8 @@ from meanfield.cells import require_cells
 from meanfield.checks import as_count
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import Box, InitialLaw, ParticleMeasure
+from meanfield.laws import Box, InitialLaw
+from meanfield.measures import ParticleMeasure
 from meanfield.problem import Problem
 from meanfield.problems import AnyProblem
 from meanfield.solver import Solver

@@ -8,8 +8,9 @@ import numpy as np
 
 from meanfield.checks import as_finite_array
 from meanfield.errors import InvalidInputError
+from meanfield.laws import InitialLaw
 from meanfield.linearised import hessian_products
-from meanfield.measures import InitialLaw, ParticleMeasure
+from meanfield.measures import ParticleMeasure
 from meanfield.problem import Problem
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.typing import Float64Array

@@ -10,7 +10,8 @@ import numpy as np
 
 from meanfield.checks import as_count, as_number
 from meanfield.errors import InvalidInputError, unknown_name
-from meanfield.measures import InitialLaw, Measure, ParticleMeasure
+from meanfield.laws import InitialLaw
+from meanfield.measures import Measure, ParticleMeasure
 from meanfield.observers import Frame, Observer
 from meanfield.problems import AnyProblem
 from meanfield.quadrature import QuadratureNodes, coarser, quadrature

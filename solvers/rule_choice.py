@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meanfield.measures import InitialLaw
+from meanfield.laws import InitialLaw
 from meanfield.population import PopulationProblem
 from meanfield.problems import AnyProblem
 from meanfield.quadrature import quadrature, rules_for

@@ -57,8 +57,66 @@ class SGDState:
     seed: int
 
 
+class _Descent:
+    """What gradient descent has in common, wherever its batches come from."""
+
+    step: float
+    batch_size: int
+    momentum: float
+    state_type: ClassVar[type[SGDState]] = SGDState
+
+    def __post_init__(self) -> None:
+        as_number("step", self.step, "positive")
+        as_count("batch_size", self.batch_size)
+        if not 0.0 <= as_number("momentum", self.momentum) < 1.0:
+            raise InvalidInputError(f"momentum must be in [0, 1), got {self.momentum}")
+
+    def carry(
+        self, field: MeanField, measure: ParticleMeasure, seed: int, times: Float64Array
+    ) -> tuple[ParticleMeasure, ...]:
+        """Neurons in the mean field, at the ends of the last steps before the times.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is momentum, whose limit is another flow.
+        """
+        if self.momentum > 0.0:
+            raise InvalidInputError(
+                f"momentum={self.momentum:g} makes time pass 1/(1 - {self.momentum:g}) times as "
+                "fast as in the mean field; couple a network trained with momentum=0"
+            )
+        reached = np.minimum(_steps_until(times, self.step) * self.step, times)
+        return carried(field, measure, reached, _RTOL, _ATOL)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary with the name and every setting."""
+        return settings_to_dict(self)
+
+    def _descend(
+        self, problem: AnyProblem, state: SGDState, t: float, batches: Batches
+    ) -> tuple[SGDState, ParticleMeasure]:
+        """Make the steps up to time `t`, block by block of batches, in the state's memory."""
+        target = int(_steps_until(t, self.step))
+        block, done = _block_steps(self.batch_size), state.steps
+        descent = descend(problem, self, state)
+        while done < target:
+            last = min(target, (done // block + 1) * block)
+            with single_threaded_blas():
+                descent.steps(*batches(done, last))
+            done = last
+            if not descent.is_finite():
+                raise DivergenceError(
+                    f"gradient descent left the finite numbers before t = {done * self.step:.6g}; "
+                    f"try a smaller step (it is {self.step:g})",
+                    state.steps * self.step,
+                )
+        descent.finish()
+        return replace(state, steps=done), ParticleMeasure(state.positions.copy(), state.masses)
+
+
 @dataclass(frozen=True)
-class SGD:
+class SGD(_Descent):
     """Mini-batch gradient descent on the data of the problem.
 
     One step is θ_i ← θ_i − s ∇Ψ_B(θ_i), where Ψ_B is the potential with the risk of
@@ -97,10 +155,6 @@ class SGD:
     replacement: bool = True
     momentum: float = 0.0
     name: ClassVar[str] = "sgd"
-    state_type: ClassVar[type[SGDState]] = SGDState
-
-    def __post_init__(self) -> None:
-        _check_settings(self.step, self.batch_size, self.momentum)
 
     def start(self, problem: AnyProblem, measure: Measure, seed: int) -> SGDState:
         """State before the first step.
@@ -141,27 +195,11 @@ class SGD:
             index = drawn(draws, state.seed, data.weights).reshape(shape)
             return data.inputs[index], data.targets[index], factor[index] / self.batch_size
 
-        return _descend(self, problem, state, t, batches)
-
-    def carry(
-        self, field: MeanField, measure: ParticleMeasure, seed: int, times: Float64Array
-    ) -> tuple[ParticleMeasure, ...]:
-        """Neurons in the mean field, at the ends of the last steps before the times.
-
-        Raises
-        ------
-        InvalidInputError
-            If there is momentum, whose limit is another flow.
-        """
-        return _carry(self, field, measure, times)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary with the name and every setting."""
-        return settings_to_dict(self)
+        return self._descend(problem, state, t, batches)
 
 
 @dataclass(frozen=True)
-class OnlineSGD:
+class OnlineSGD(_Descent):
     """One-pass gradient descent: every batch is drawn afresh from a distribution.
 
     The steps are those of `SGD`. The data of the problem serve for measuring the risk
@@ -195,10 +233,9 @@ class OnlineSGD:
     batch_size: int = 1
     momentum: float = 0.0
     name: ClassVar[str] = "online-sgd"
-    state_type: ClassVar[type[SGDState]] = SGDState
 
     def __post_init__(self) -> None:
-        _check_settings(self.step, self.batch_size, self.momentum)
+        super().__post_init__()
         object.__setattr__(self, "distribution", distribution_from_dict(self.distribution))
 
     def start(self, problem: AnyProblem, measure: Measure, seed: int) -> SGDState:
@@ -235,30 +272,7 @@ class OnlineSGD:
             )
             return inputs, targets, np.full((last - first, size), 1.0 / size)
 
-        return _descend(self, problem, state, t, batches)
-
-    def carry(
-        self, field: MeanField, measure: ParticleMeasure, seed: int, times: Float64Array
-    ) -> tuple[ParticleMeasure, ...]:
-        """Neurons in the mean field, at the ends of the last steps before the times.
-
-        Raises
-        ------
-        InvalidInputError
-            If there is momentum, whose limit is another flow.
-        """
-        return _carry(self, field, measure, times)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionary with the name and every setting."""
-        return settings_to_dict(self)
-
-
-def _check_settings(step: float, batch_size: int, momentum: float) -> None:
-    as_number("step", step, "positive")
-    as_count("batch_size", batch_size)
-    if not 0.0 <= as_number("momentum", momentum) < 1.0:
-        raise InvalidInputError(f"momentum must be in [0, 1), got {momentum}")
+        return self._descend(problem, state, t, batches)
 
 
 def _start(measure: Measure, seed: int) -> SGDState:
@@ -274,38 +288,3 @@ def _block_steps(batch_size: int) -> int:
 def _steps_until(t: Any, step: float) -> Any:
     """How many whole steps end at or before a time, or each of an array of them."""
     return np.floor(t / step * (1.0 + 1e-12) + 1e-9)
-
-
-def _carry(
-    solver: SGD | OnlineSGD, field: MeanField, measure: ParticleMeasure, times: Float64Array
-) -> tuple[ParticleMeasure, ...]:
-    """Neurons that the steps, made ever smaller, would follow in the mean field."""
-    if solver.momentum > 0.0:
-        raise InvalidInputError(
-            f"momentum={solver.momentum:g} makes time pass 1/(1 - {solver.momentum:g}) times as "
-            "fast as in the mean field; couple a network trained with momentum=0"
-        )
-    reached = np.minimum(_steps_until(times, solver.step) * solver.step, times)
-    return carried(field, measure, reached, _RTOL, _ATOL)
-
-
-def _descend(
-    solver: SGD | OnlineSGD, problem: AnyProblem, state: SGDState, t: float, batches: Batches
-) -> tuple[SGDState, ParticleMeasure]:
-    """Make the steps up to time `t`, block by block of batches, in the memory of the state."""
-    target = int(_steps_until(t, solver.step))
-    block, done = _block_steps(solver.batch_size), state.steps
-    descent = descend(problem, solver, state)
-    while done < target:
-        last = min(target, (done // block + 1) * block)
-        with single_threaded_blas():
-            descent.steps(*batches(done, last))
-        done = last
-        if not descent.is_finite():
-            raise DivergenceError(
-                f"gradient descent left the finite numbers before t = {done * solver.step:.6g}; "
-                f"try a smaller step (it is {solver.step:g})",
-                state.steps * solver.step,
-            )
-    descent.finish()
-    return replace(state, steps=done), ParticleMeasure(state.positions.copy(), state.masses)

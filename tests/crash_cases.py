@@ -14,7 +14,8 @@ import meanfield.trajectory
 from meanfield.cli import run
 from meanfield.datasets import Dataset
 from meanfield.direct_file import DirectFile
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.simulate import resume as go_on

@@ -15,7 +15,7 @@ from clouds import cloud
 from grid_cases import bumps
 from meanfield import distances
 from meanfield.grids import GridMeasure
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.relaxation import decay_rate
 from meanfield.solvers import SGD, BirthDeath, GridFlow, Langevin, ParticleFlow, QuadratureFlow
 from solver_cases import CASES, NOISY, PLAIN

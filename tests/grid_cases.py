@@ -5,7 +5,7 @@ from scipy.special import ndtr
 
 import meanfield as mf
 from meanfield.grids import GridMeasure
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from oracles import NoisyQuadraticNeuron, quadratic_data
 
 NOISY = ["scharfetter-gummel", "strang", "implicit"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from meanfield.datasets import Dataset
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.observers import TestRisk
 from meanfield.problem import Problem

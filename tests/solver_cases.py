@@ -8,7 +8,7 @@ from typing import Any
 import meanfield as mf
 from grid_cases import SCHEMES, bumps
 from meanfield.distributions import Teacher
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.quadrature import quadrature
 from meanfield.schedules import Exponential
 from meanfield.solvers import (

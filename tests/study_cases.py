@@ -10,7 +10,7 @@ from meanfield import conduct
 from meanfield.compare import plan_study
 from meanfield.conduct import carry_out
 from meanfield.experiment import Experiment
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.solvers.particle_flow import ParticleFlow
 from meanfield.solvers.sgd import SGD
 from oracles import LinearNeuron, QuadraticNeuron, line_data, quadratic_data

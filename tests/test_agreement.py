@@ -10,7 +10,7 @@ import pytest
 from meanfield import Dataset, Neuron, Problem
 from meanfield.audit import audit
 from meanfield.experiment import Experiment, scenarios
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.solvers import ParticleFlow
 
 X = np.linspace(-2.0, 2.0, 9)

@@ -11,7 +11,8 @@ from meanfield.audit import audit, difference
 from meanfield.cli import run
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment, scenarios
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.solvers import SGD, OnlineSGD, ParticleFlow
 
 FLOW = ParticleFlow(method="rk4", step=0.05)

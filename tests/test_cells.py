@@ -5,7 +5,8 @@ from meanfield.cells import Cells
 from meanfield.datasets import Dataset
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.population import PopulationProblem
 from meanfield.problem import Problem

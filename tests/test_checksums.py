@@ -111,6 +111,28 @@ def test_damaged_numbers_are_nan_and_the_others_are_kept(tmp_path):
     assert len(run.measures[2]) == 3
 
 
+@pytest.mark.parametrize("first", ["times", "risk"])
+def test_a_damaged_time_is_not_passed_on(tmp_path, first):
+    path = write_sound(tmp_path / "run.h5")
+    planned = Trajectory.open(path).times
+    with h5py.File(path, "r+") as file:
+        file["time"][1] += 1e-9
+    run = Trajectory.open(path)
+    told = r"frames \[1\] of .* are damaged: "
+    words = {"times": "their times are read as those", "risk": "they are read as nan"}
+    with pytest.warns(UserWarning, match=told + words[first]):
+        getattr(run, first)
+    second = "risk" if first == "times" else "times"
+    with pytest.warns(UserWarning, match=told + words[second]):
+        getattr(run, second)
+    assert (run.times == planned).all()
+    with pytest.raises(FileError, match="not those of the frames 1; the other 3 are"):
+        verify(path)
+    with pytest.warns(UserWarning, match=told):
+        extend(path, np.array([2.0]))
+    assert (Trajectory.open(path).times == planned).all()
+
+
 def test_a_damaged_frame_is_refused_and_the_others_are_read(tmp_path):
     path = write_sound(tmp_path / "run.h5")
     with h5py.File(path, "r+") as file:

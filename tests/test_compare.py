@@ -20,7 +20,7 @@ from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.experiment import Experiment
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.replica import Replica, find_limit, measure_replica

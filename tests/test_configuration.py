@@ -7,8 +7,8 @@ import pytest
 
 from meanfield.configuration import ExperimentFile, example
 from meanfield.errors import FileError, InvalidInputError
+from meanfield.laws import Box, Sphere
 from meanfield.losses import huber
-from meanfield.measures import Box, Sphere
 from meanfield.radial_laws import RadialGaussian
 from meanfield.solvers import SGD, OnlineSGD, ParticleFlow
 
@@ -177,7 +177,7 @@ BAD_FILES = [
     ({"initial__std": "{ a = 1, w = 1 }"}, "initial.std: a value for the parameters b is missing"),
     ({"initial__std": "{ c = 1 }"}, "initial.std: unknown kind of parameter 'c'"),
     ({"initial__particles": "2.5"}, "initial.particles must be an integer, got 2.5"),
-    ({"solvers__sgd__batch_size": "3"}, "solvers.sgd: the setting step is missing"),
+    ({"solvers__sgd__batch_size": "3"}, "solvers.sgd: the solver sgd needs the setting step"),
     ({"solvers__sgd__stp": "3", "solvers__sgd__step": "1"}, "solvers.sgd: unknown setting"),
     ({"solvers__sdg__step": "3"}, "solvers.sdg: unknown solver 'sdg'; did you mean 'sgd'"),
     ({"solvers__sgd__step": "-1"}, "solvers.sgd: step must be a positive finite number, got -1"),

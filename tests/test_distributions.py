@@ -100,7 +100,7 @@ def test_a_fixed_outer_weight_leaves_the_teacher_without_outer_columns():
         ),
         (
             lambda: distribution_from_dict({"name": "isotropic-gaussians", "dim": 2}),
-            "isotropic-gaussians needs the setting 'delta'",
+            "isotropic-gaussians needs the setting delta",
         ),
         (lambda: distribution_from_dict(3), "must be a data distribution or its dictionary"),
     ],

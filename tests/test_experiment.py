@@ -15,7 +15,8 @@ from meanfield.distributions import Teacher
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
 from meanfield.grids import GridMeasure
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.solver import default_solver, settings_to_dict, solvers

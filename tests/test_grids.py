@@ -9,7 +9,8 @@ from hypothesis.extra.numpy import arrays
 from meanfield.distances import coupling, wasserstein
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import Box, Gaussian, Measure, ParticleMeasure, Sphere
+from meanfield.laws import Box, Gaussian, Sphere
+from meanfield.measures import Measure, ParticleMeasure
 
 each_dim = pytest.mark.parametrize("dim", [1, 2, 3])
 STD = (0.8, 1.2, 0.5)

@@ -7,6 +7,7 @@ isotropic, S = E|w|² solves S' = −(4/d) S (A S/d − B), and w(t) = w(0) (S(t
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from meanfield.distributions import IsotropicGaussians
 from meanfield.errors import InvalidInputError
 from meanfield.lifted_field import LiftedMeanField
 from meanfield.reference import choose_reference
-from meanfield.replica import _iid_samples
+from meanfield.replica import _null_samples
 from meanfield.scenarios.two_gaussians import TwoGaussians
 from meanfield.solvers import OnlineSGD, ParticleFlow
 from meanfield.tasks import Plan
@@ -141,14 +142,15 @@ def test_a_study_against_the_reduction_has_a_coupling_and_new_draws():
     for measure, outputs in zip(limit.measures, limit.outputs, strict=True):
         scale = np.sqrt(np.square(outputs).mean())
         assert np.abs(problem.outputs(measure) - outputs).mean() < 0.02 * scale
-    draws = _iid_samples(limit, 50, seed=0)
-    lengths, known = (
-        np.linalg.norm(part.positions, axis=1) for part in (draws[-1], limit.measures[-1])
-    )
-    assert np.abs(lengths[:, None] - known).min(axis=1).max() < 1e-12
-    assert (
-        np.linalg.norm(draws[-1].positions[:, None] - limit.last.atoms.positions, axis=2).min() > 0
-    )
+    replica = SimpleNamespace(particles=400, number=0, initial=plan.experiment.initial)
+    draws = [part.positions for part in _null_samples(replica, limit, seed=0)]
+    atoms = limit.measures[-1].positions
+    lengths, known = (np.linalg.norm(part, axis=1) for part in (draws[-1], atoms))
+    assert abs(lengths.mean() - known.mean()) < 4.0 * known.std() / np.sqrt(len(lengths))
+    assert lengths.mean() > 1.01 * np.linalg.norm(draws[0], axis=1).mean()
+    np.testing.assert_allclose(draws[-1] * np.linalg.norm(draws[0], axis=1)[:, None],
+                               draws[0] * lengths[:, None], atol=1e-12)  # fmt: skip
+    assert np.linalg.norm(draws[-1][:, None] - atoms, axis=2).min() > 0.0
     study = compare(SMALL.build(), (4, 64), seeds=3)
     assert study.settings["reference"]["reason"].startswith("exact by symmetry")
     assert not any("sample of the same law" in note for note in study.notes)

@@ -11,7 +11,8 @@ import pytest
 from meanfield.datasets import Dataset
 from meanfield.experiment import Experiment
 from meanfield.fluctuations import fluctuations
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.predictions import _node_count, predict
 from meanfield.problem import Problem

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meanfield.errors import InvalidInputError
-from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
+from meanfield.laws import Box, Gaussian, Sphere
+from meanfield.measures import ParticleMeasure
 from meanfield.panels import Panels
 from meanfield.quadrature import coarser, quadrature, rules_for
 from meanfield.rules import rules

@@ -12,7 +12,8 @@ from meanfield.compression import compress
 from meanfield.engines.ensemble import Ensemble, spread
 from meanfield.errors import DivergenceError, FileError, InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.recording import PartialSupport, Recording, read_recorded_support
 from meanfield.simulate import resume, simulate
 from meanfield.solvers.grid_flow import GridFlow

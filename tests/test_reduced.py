@@ -8,8 +8,9 @@ from meanfield.datasets import Dataset
 from meanfield.distributions import IsotropicGaussians, Teacher
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
+from meanfield.laws import Gaussian
 from meanfield.linearised import hessian_products, output_tangents
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.orbits import Orbits
 from meanfield.problem import Problem

@@ -14,8 +14,9 @@ from meanfield.datasets import Dataset
 from meanfield.distances import energy, wasserstein
 from meanfield.errors import InvalidInputError
 from meanfield.experiment import Experiment
+from meanfield.laws import Gaussian, Sphere
 from meanfield.limit import find_limit, limit_from_run
-from meanfield.measures import Gaussian, ParticleMeasure, Sphere
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.reference import choose_reference, run_reference

@@ -5,6 +5,7 @@ import pytest
 from meanfield import registry
 from meanfield.errors import InvalidInputError
 from meanfield.registry import EntryPointRegistry, Registry
+from meanfield.solver import solver_from_dict
 
 
 @pytest.fixture
@@ -78,3 +79,11 @@ def test_an_entry_that_is_not_installed_is_answered_with_the_nearest(points):
 
 def test_a_group_that_nobody_fills_is_empty(points):
     assert dict(EntryPointRegistry("test.nothing", "function")) == {}
+
+
+def test_a_setting_that_is_missing_or_unknown_is_named():
+    assert solver_from_dict({"name": "sgd", "step": 0.5}).step == 0.5
+    with pytest.raises(InvalidInputError, match="the solver sgd needs the setting step"):
+        solver_from_dict({"name": "sgd"})
+    with pytest.raises(InvalidInputError, match="setting of the solver sgd 'stp'; did you mean"):
+        solver_from_dict({"name": "sgd", "stp": 0.5})

@@ -56,7 +56,10 @@ def test_schedules_can_be_rebuilt(schedule):
         (lambda: PiecewiseLinear([0.0], [-1.0]), "one temperature >= 0 each"),
         (lambda: SCHEDULES[2].temperature(0.0, 0.5), "schedule is 0.25, but the problem has 0.5"),
         (lambda: schedule_from_dict({"name": "expo"}), "unknown schedule 'expo'"),
-        (lambda: schedule_from_dict({"name": "exponential", "initial": 1.0}), "initial and rate"),
+        (
+            lambda: schedule_from_dict({"name": "exponential", "initial": 1.0}),
+            "needs the setting rate",
+        ),
         (
             lambda: schedule_from_dict({"name": "exponential", "start": 1.0}),
             "unknown setting of the schedule exponential 'start'",

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from meanfield.datasets import Dataset
 from meanfield.errors import FileError
+from meanfield.memory_store import MemoryStore
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.solvers.particle_flow import ParticleFlow
-from meanfield.storage import HDF5Store, Header, MemoryStore
+from meanfield.storage import HDF5Store, Header
 from meanfield.supports import ParticleSupport
 from meanfield.trajectory import Trajectory
 

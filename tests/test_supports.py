@@ -14,7 +14,8 @@ import xarray
 from meanfield.datasets import Dataset
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.report import run_summary

@@ -19,7 +19,7 @@ from meanfield.activations import custom
 from meanfield.compare import plan_study
 from meanfield.conduct import carry_out, carry_out_task
 from meanfield.errors import FileError, InvalidInputError, MeanfieldError
-from meanfield.measures import Gaussian
+from meanfield.laws import Gaussian
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.simulate import simulate

@@ -7,8 +7,9 @@ from meanfield.datasets import Dataset
 from meanfield.errors import InvalidInputError
 from meanfield.gibbs import gibbs
 from meanfield.grids import GridMeasure
+from meanfield.laws import Gaussian
 from meanfield.linearised import hessian_products
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.radial_laws import RadialGaussian

@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from meanfield.cli.application import app
-from meanfield.cli.options import Verb
+from meanfield.cli.verbs import Verb
 
 
 class CommandLine(SphinxDirective):

@@ -33,7 +33,7 @@ target = np.array([field.outputs(time) for time in times])
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for width, colour in ((50, "#94b8d9"), (200, "#2f78bd"), (800, "#123e74")):
-    runs = [flow(law.sample(width, seed=seed)) for seed in range(20)]
+    runs = [flow(law.sample(width, seed=seed)) for seed in range(10)]
     outputs = np.array([[problem.predict(mu, x) for mu in run.measures] for run in runs])
     error = np.sqrt(np.mean((outputs - target) ** 2, axis=(0, 2, 3)))
     coupling = np.sqrt(np.mean([coupling_distance(field, run) ** 2 for run in runs], axis=0))

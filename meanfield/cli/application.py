@@ -12,10 +12,10 @@ import typer
 
 from meanfield.cli.comparing import check, compare
 from meanfield.cli.keeping import compress, warmup
-from meanfield.cli.options import Verb, Verbs, WorkingVerb, spread_settings, usage_sentence
 from meanfield.cli.showing import animate, info, plot, scenarios, view
 from meanfield.cli.simulating import simulate
 from meanfield.cli.speech import say
+from meanfield.cli.verbs import Verb, Verbs, WorkingVerb, spread_settings, usage_sentence
 from meanfield.errors import FileError, InvalidInputError, MeanfieldError
 from meanfield.launcher import rank_count
 from meanfield.safeguards import Stopped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meanfield.cli.options import (
     CheckedParticles,
@@ -29,6 +30,9 @@ from meanfield.cli.options import (
 from meanfield.cli.speech import say
 from meanfield.errors import InvalidInputError, MeanfieldError
 from meanfield.safeguards import check_output, data_file, running
+
+if TYPE_CHECKING:
+    from meanfield.study import Study
 
 __all__ = ["compare", "check"]
 
@@ -72,12 +76,7 @@ def compare(
     stand_in = read_reference(reference)
     described = named_experiment(source, settings, {"t_end": t_end})
     path = data_file(out or Path(f"{described.name}-study.h5"))
-    if figure is not None:
-        check_output(figure, force, _PICTURES)
-        if figure.absolute() == path.absolute():
-            raise InvalidInputError(f"--out and --figure are the same file, {path}")
-    if page is not None:
-        check_output(page, force, (".html",))
+    _check_files(path, figure, page, force)
     if workers is not None and cluster is not None:
         raise InvalidInputError("--workers are processes here, --cluster elsewhere: give one")
     from meanfield.compare import plan_study
@@ -101,15 +100,30 @@ def compare(
         if page is not None:
             study.report(page, force=force)
     if not quiet:
-        from meanfield import report
-
-        console = report.output()
-        console.print(str(study), markup=False, soft_wrap=True)
-        console.print()
-        written = [str(part) for part in (path, figure, page) if part is not None]
-        limit = [("the limit", str(run.reference))] if run.is_complete else []
-        report.rows(console, [("written to", " and ".join(written)), *limit])
+        limit = str(run.reference) if run.is_complete else None
+        _say_study(study, [path, figure, page], limit)
     run.finish(study)
+
+
+def _check_files(path: Path, figure: Path | None, page: Path | None, force: bool) -> None:
+    """Raise unless the picture and the page of a study can be written."""
+    if figure is not None:
+        check_output(figure, force, _PICTURES)
+        if figure.absolute() == path.absolute():
+            raise InvalidInputError(f"--out and --figure are the same file, {path}")
+    if page is not None:
+        check_output(page, force, (".html",))
+
+
+def _say_study(study: Study, files: list[Path | None], limit: str | None) -> None:
+    from meanfield import report
+
+    console = report.output()
+    console.print(str(study), markup=False, soft_wrap=True)
+    console.print()
+    written = " and ".join(str(file) for file in files if file is not None)
+    known = [] if limit is None else [("the limit", limit)]
+    report.rows(console, [("written to", written), *known])
 
 
 def check(

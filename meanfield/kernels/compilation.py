@@ -34,12 +34,15 @@ __all__ = [
 ]
 
 #: ``contract`` allows fused multiply-add, ``nsz`` ignores the sign of zero. Nothing may
-#: be reordered, and NaN and infinity keep their meaning.
+#: be reordered, and NaN and infinity keep their meaning. No C code calls a kernel.
 OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "nogil": True,
+    "no_cfunc_wrapper": True,
     "fastmath": {"contract", "nsz"},
 }
+# A quarter of the time of compiling went into entries from Python that nobody used.
+_WITHIN: dict[str, Any] = {"no_cpython_wrapper": True}
 
 _kernels: list[Any] = []
 
@@ -81,21 +84,21 @@ def tally() -> tuple[int, int]:
 #: A kernel that Python calls: compiled once for each type of its arguments, kept on disk.
 kernel = _kept(OPTIONS)
 
-#: A function that kernels call; it becomes a part of theirs.
-part = numba.njit(**OPTIONS)
+#: A function that kernels call, and Python cannot; it becomes a part of theirs.
+part = numba.njit(**OPTIONS, **_WITHIN)
 
 #: The same for long sums in a fixed but unspecified order, which fill SIMD registers.
 REORDERING_OPTIONS: dict[str, Any] = {**OPTIONS, "fastmath": {"contract", "nsz", "reassoc"}}
 reordering_kernel = _kept(REORDERING_OPTIONS)
-reordering_part = numba.njit(**REORDERING_OPTIONS)
+reordering_part = numba.njit(**REORDERING_OPTIONS, **_WITHIN)
 
 #: A scalar function that vanishes into the loop around it.
-inline = numba.njit(forceinline=True, **OPTIONS)
+inline = numba.njit(forceinline=True, **OPTIONS, **_WITHIN)
 
 
 def inlined(stub: Callable[..., Any], options: dict[str, Any] = OPTIONS) -> Any:
     """Decorator of a function that, given types, returns the scalar code for a stub."""
-    choices: Any = {**options, "forceinline": True}
+    choices: Any = {**options, **_WITHIN, "forceinline": True}
     return overload(stub, jit_options=choices)
 
 

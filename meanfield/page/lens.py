@@ -146,13 +146,13 @@ def _space(
             *flat.labels,
             _symbol(names[0], names),
         )
-    return _third_direction(flat, survey)
+    return _further_directions(flat, survey)
 
 
-def _third_direction(
+def _further_directions(
     flat: Directions, survey: Survey
 ) -> tuple[Callable[[Float64Array], Float64Array], tuple[str, ...]]:
-    """The flat directions and the one in which most of what they leave out moves.
+    """The flat directions and those, up to three, in which most of what they leave out moves.
 
     What is left out is the part of the displacements that no linear function of the flat
     coordinates explains.
@@ -165,10 +165,11 @@ def _third_direction(
     rows = roots * (rows / (np.abs(rows).max() or 1.0))
     plane = roots * (plane / (np.abs(plane).max() or 1.0))
     rest = rows - plane @ np.linalg.lstsq(plane, rows, rcond=None)[0]
-    axis = np.linalg.eigh(rest.T @ rest)[1][:, -1]
-    axis = axis * np.sign(axis[np.abs(axis).argmax()])
-    labels = (*flat.labels, "direction 3")[:3]
-    return lambda positions: np.column_stack([flat.project(positions), positions @ axis]), labels
+    known = len(flat.labels)
+    axes = np.linalg.eigh(rest.T @ rest)[1][:, : known - 4 : -1]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(3 - known)])
+    labels = (*flat.labels, *(f"direction {number}" for number in range(known + 1, 4)))
+    return lambda positions: np.column_stack([flat.project(positions), positions @ axes]), labels
 
 
 def _symbol(name: str, names: tuple[str, ...]) -> str:

@@ -30,8 +30,8 @@ from meanfield.plotting.style import (
     note,
     theme,
 )
-from meanfield.plotting.survey import stand_in
-from meanfield.plotting.view import CELLS, Limits, View, view_of_measure
+from meanfield.plotting.survey import Run, require_frames, stand_in
+from meanfield.plotting.view import CELLS, Limits, View, view, view_of_measure
 from meanfield.typing import Float64Array
 
 __all__ = ["Cloud", "add_key", "measure"]
@@ -276,17 +276,17 @@ def add_key(axes: Axes | Sequence[Axes], colouring: Colouring) -> None:
 
 
 def note_outside(ax: Axes, share: float) -> Any:
-    """Small note in the corner of how much mass lies beyond the axes; the text artist."""
+    """Small note in the corner of how much mass lies outside the axes; the text artist."""
     return note(ax, outside_text(share), right=True)
 
 
 def outside_text(share: float) -> str:
-    """``12% of the mass beyond``, or nothing for less than three per cent."""
-    return f"{share:.0%} of the mass beyond" if share >= 0.03 else ""
+    """``12% of the mass outside``, or nothing for less than three per cent."""
+    return f"{share:.0%} of the mass outside" if share >= 0.03 else ""
 
 
 def measure(
-    measure: Measure,
+    measure: Measure | Run,
     directions: View | Directions | str | tuple[str, ...] | None = None,
     ax: Axes | None = None,
     *,
@@ -299,8 +299,8 @@ def measure(
 
     Parameters
     ----------
-    measure : ParticleMeasure or GridMeasure
-        In p dimensions.
+    measure : ParticleMeasure or GridMeasure, or Trajectory
+        In p dimensions; of a run the last one, seen as in pictures of the whole run.
     directions : View, Directions, name of a rule, or pair of parameter names, optional
         Which directions; `meanfield.plot.view` makes a view that suits a whole run,
         so that pictures of its frames compare. By default what tells most about
@@ -327,6 +327,11 @@ def measure(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('outer weight $a$', 'bias $b$')
     """
+    if isinstance(measure, Run):
+        require_frames(measure.measures)
+        if not isinstance(directions, View):
+            directions = view(measure, directions)
+        measure = measure.measures[-1]
     if neuron is not None and neuron.dim != measure.dim:
         raise InvalidInputError(
             f"the neuron has {neuron.dim} parameters, but the measure has {measure.dim}"

@@ -19,6 +19,8 @@ __all__ = ["Directions", "choose_directions", "rules"]
 
 Interval = tuple[float, float]
 
+_TELLING_SHARE = 0.2  # of the motion, below which two principal directions show little of it
+
 
 @dataclass(frozen=True, eq=False)
 class Directions:
@@ -91,8 +93,9 @@ def choose_directions(
     wanted : Directions, name of a rule or of a parameter, one or two of these, or None
         With None, the first rule that applies: ``"parameters"`` if there are at most
         two; ``"kinks"`` for piecewise linear neurons on the line; ``"weights"`` for
-        neurons on the plane; else ``"principal"``. By name there are also ``"angles"``, the
-        angle of w against |w| for two inputs, and ``"lengths"``, |w| against a.
+        neurons on the plane; ``"principal"`` where these two directions hold a fifth of the
+        motion or more; else ``"lengths"``, |w| against a. By name there is also ``"angles"``,
+        the angle of w against |w| for two inputs.
 
     Raises
     ------
@@ -115,6 +118,9 @@ def choose_directions(
         return _kinks(subject)
     if subject.neuron is not None and subject.neuron.inputs == 2:
         return _weights(subject)
+    if subject.neuron is not None and subject.neuron.inputs > 2:
+        _, shares = _principal_axes(subject)
+        return (_principal if shares.sum() >= _TELLING_SHARE else _lengths)(subject)
     return _principal(subject)
 
 
@@ -258,13 +264,8 @@ def _lengths(subject: Subject) -> Directions:
     return Directions("lengths", labels[: 1 + (outer > 0)], function)
 
 
-def _principal(subject: Subject) -> Directions:
-    """Principal directions of the motion, or of the measure if nothing moved.
-
-    The leading eigenvectors of the second moment ∫ δ δᵀ of the displacements δ from the
-    first frame, averaged over frames; their largest entry is positive. Labels give the
-    share of the trace and the main entries.
-    """
+def _principal_axes(subject: Subject) -> tuple[Float64Array, Float64Array]:
+    """Two orthonormal axes, (2, p), and the share of the motion along each, (2,)."""
     survey = subject.survey
     moved = survey.displacement
     of_motion = bool(np.abs(moved).max() > 1e-12 * np.abs(survey.positions).max())
@@ -278,7 +279,18 @@ def _principal(subject: Subject) -> Directions:
     axes = vectors[:, ::-1][:, :2].T
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
-    shares = np.maximum(values[::-1], 0.0) / (values.sum() or 1.0)
+    shares = np.maximum(values[::-1][:2], 0.0) / (values.sum() or 1.0)
+    return axes, shares
+
+
+def _principal(subject: Subject) -> Directions:
+    """Principal directions of the motion, or of the measure if nothing moved.
+
+    The leading eigenvectors of the second moment ∫ δ δᵀ of the displacements δ from the
+    first frame, averaged over frames; their largest entry is positive. Labels give the
+    share of the trace and the main entries.
+    """
+    axes, shares = _principal_axes(subject)
     labels = tuple(
         f"direction {number + 1} ({share:.0%}): {_loadings(axis, subject.names)}"
         for number, (axis, share) in enumerate(zip(axes, shares, strict=False))

@@ -89,7 +89,7 @@ class Confusion(_AtData):
         np.add.at(counts, (self._labels, predicted), 1.0)
         shares = counts / self._sizes
         self._image.set_data(shares**0.6)
-        self._title.set_text(f"{(predicted == self._labels).mean():.1%} classified rightly")
+        self._title.set_text(f"{(predicted == self._labels).mean():.1%} of the training data right")
         for texts, row in zip(self._numbers, shares, strict=False):
             for text, share in zip(texts, row, strict=True):
                 text.set_text(f"{100.0 * share:.0f}" if share >= 0.02 else "")
@@ -116,17 +116,20 @@ class TwoClasses(_AtData):
         self._edges = np.linspace(-reach, reach, _BINS + 1)
         self._sides = [self.targets[:, 0] < 0.0, self.targets[:, 0] >= 0.0]
         self._areas: list[Any] = []
-        for colour, name in ((BLUE, "class −1"), (ORANGE, "class +1")):
+        for colour in (BLUE, ORANGE):
             self._areas.append(
-                ax.stairs(np.zeros(_BINS), self._edges, color=colour, alpha=0.55, fill=True,
-                          label=name, zorder=2)
-            )  # fmt: skip
+                ax.stairs(
+                    np.zeros(_BINS), self._edges, color=colour, alpha=0.55, fill=True, zorder=2
+                )
+            )
         ax.axvline(0.0, color=QUIET, linewidth=0.9, zorder=1)
         ax.set_xlim(-reach, reach)
         ax.set_ylim(0.0, 0.4)
         ax.set_xlabel(r"output $f(x;\,\mu)$")
         ax.set_ylabel("share of the class")
-        ax.legend(loc="upper center", handlelength=0.9)
+        for place, colour, name in ((0.03, BLUE, "$y = -1$"), (0.97, ORANGE, "$y = +1$")):
+            ax.text(place, 0.97, name, color=colour, transform=ax.transAxes, va="top",
+                    ha="left" if place < 0.5 else "right")  # fmt: skip
         self._title = ax.set_title("", color=INK)
 
     def draw(self, measure: Measure) -> None:
@@ -137,7 +140,7 @@ class TwoClasses(_AtData):
             counts, _ = np.histogram(clipped[side], self._edges)
             area.set_data(counts / max(int(side.sum()), 1))
         right = np.mean((outputs >= 0.0) == self._sides[1])
-        self._title.set_text(f"{right:.1%} classified rightly")
+        self._title.set_text(f"{right:.1%} of the data right")
 
 
 class Agreement(_AtData):

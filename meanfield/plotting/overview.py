@@ -134,7 +134,8 @@ def _draw_snapshots(figure: SubFigure, run: Run, chosen: View, frames: Sequence[
     grid = figure.add_gridspec(1, len(frames), wspace=0.03)
     group: list[Axes] = []
     for column, frame in enumerate(frames):
-        ax = figure.add_subplot(grid[column])
+        first = group[0] if group else None
+        ax = figure.add_subplot(grid[column], sharex=first, sharey=first)
         measure = run.measures[frame]
         Cloud(ax, chosen).draw(measure)
         note_outside(ax, chosen.outside(measure))

@@ -91,6 +91,8 @@ def phase_portrait(
     """
     measure = measure_at(run, index)
     chosen = directions if isinstance(directions, View) else view(run, directions)
+    if chosen.is_profile and directions is None and measure.dim > 1:
+        chosen = view(run, "principal")
     if chosen.is_profile:
         raise InvalidInputError(
             "a phase portrait needs two directions, got one: name two parameters, or plot "
@@ -201,7 +203,8 @@ def _draw_means(axes: Axes, chosen: View, problem: AnyProblem, measure: Measure)
         scale=1.0 / length, color=INK, width=0.005, minlength=0.0, zorder=4,
     )  # fmt: skip
     arrows.set_path_effects([withStroke(linewidth=1.2, foreground="white")])
-    note(axes, f"arrows: the mean way in a time of {length:g}")
+    words = f"arrows: mean way in a time of {length:g}"
+    axes.set_title(words, loc="right", fontsize=8.0, color=QUIET)
 
 
 def _means(chosen: View, problem: AnyProblem, measure: Measure) -> _Means:

@@ -253,6 +253,8 @@ def scale_time(axes: Axes, times: Float64Array) -> None:
             # A tenth of the axis below the first time keeps its label apart from the 0.
             room = max(0.3, 0.11 * float(np.log10(end / first)))
             axes.set_xscale("symlog", linthresh=first, linscale=room)
+            decades = 10.0 ** np.arange(np.ceil(np.log10(first)), np.log10(end) + 1e-9)
+            axes.set_xticks([0.0, *decades])
     if end > start:
         axes.set_xlim(start, end)
 

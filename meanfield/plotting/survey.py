@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +31,7 @@ _MOST_PARTICLES = 3000
 _MOST_NUMBERS = 20_000_000
 
 
+@runtime_checkable
 class Run(Protocol):
     """What pictures need of a trajectory."""
 

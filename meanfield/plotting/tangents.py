@@ -12,7 +12,7 @@ from meanfield.checks import as_count
 from meanfield.engines.threads import single_threaded_blas
 from meanfield.plotting.function import probabilities_of_targets
 from meanfield.plotting.risk import drawable, scale_time
-from meanfield.plotting.style import BLUE, ORANGE, QUIET, axes_or_new, note, shades, theme
+from meanfield.plotting.style import BLUE, ORANGE, QUIET, axes_or_new, shades, theme
 from meanfield.plotting.survey import Run, represented, require_frames, spread, unrecorded
 from meanfield.tangent_kernel import tangent_kernel
 from meanfield.typing import Float64Array
@@ -229,7 +229,7 @@ def _finish(axes: Axes, run: Run, modes: KernelModes) -> None:
     if modes.points < count:
         parts.append(f"at {modes.points} of {count} points of the data")
     if parts:
-        note(axes, ", ".join(parts), right=True)
+        axes.set_title(", ".join(parts), loc="right", fontsize=8.0, color=QUIET)
 
 
 def _centred(run: Run) -> Float64Array:

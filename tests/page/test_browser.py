@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from pictured_runs import (
 
 NASTY = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 DESKTOP, PHONE = {"width": 920, "height": 640}, {"width": 390, "height": 844}
-LINE, PLANE, MANY = on_the_line(), on_the_plane(), in_many_dimensions()
+line, plane, many = cache(on_the_line), cache(on_the_plane), cache(in_many_dimensions)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def browser():
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    runs = {"line": LINE, "plane": PLANE, "many": MANY, "both": [LINE, shorten(LINE, 4)]}
+    runs = {"line": line(), "plane": plane(), "many": many(), "both": [line(), shorten(line(), 4)]}
     return {name: write_page(run, folder / f"{name}.html") for name, run in runs.items()}
 
 
@@ -150,9 +151,9 @@ def test_scrubbing_moves_neurons_on_straight_lines(browser, files):
         draw(shown)
         assert time_of(shown) == pytest.approx(0.53 * 2.0)
         assert shown.get_attribute("#scrub", "aria-valuetext") == "t = 1.06"
-        before, after = (PLANE.measures[frame].positions for frame in (5, 6))
+        before, after = (plane().measures[frame].positions for frame in (5, 6))
         expected = 0.7 * before + 0.3 * after
-        order = np.argsort(np.abs(PLANE.measures[-1].positions[:, 0]), kind="stable")
+        order = np.argsort(np.abs(plane().measures[-1].positions[:, 0]), kind="stable")
         for number in (0, 17, 39):
             theta = shown.evaluate(
                 "number => meanfield.runs[0].neurons.theta(number, meanfield.clock.time)", number
@@ -174,15 +175,15 @@ def test_a_clicked_neuron_shows_what_it_computes(browser, files):
         assert spot(shown, chosen) == pytest.approx(spot(shown, number), abs=14.0)
         assert shown.text_content("#inspector h2") == f"neuron {chosen + 1} of 40"
         theta = shown.evaluate("n => meanfield.runs[0].neurons.theta(n, 2)", chosen)
-        order = np.argsort(np.abs(LINE.measures[-1].positions[:, 0]), kind="stable")
-        exact = LINE.measures[-1].positions[order][chosen]
+        order = np.argsort(np.abs(line().measures[-1].positions[:, 0]), kind="stable")
+        exact = line().measures[-1].positions[order][chosen]
         np.testing.assert_allclose(theta, exact, atol=2e-4)
         assert f"w = {exact[1]:.3g}".replace("-", "−") in shown.text_content(".facts")
         found = shown.evaluate(
             "n => [...meanfield.runs[0].neurons.single(n, 2, [[-0.7], [0.1], [0.9]])]", chosen
         )
         one = ParticleMeasure(exact[None])
-        expected = LINE.problem.predict(one, [-0.7, 0.1, 0.9]).ravel()
+        expected = line().problem.predict(one, [-0.7, 0.1, 0.9]).ravel()
         np.testing.assert_allclose(found, expected, atol=1e-3)
         shown.keyboard.press("Escape")
         assert shown.evaluate("meanfield.selected") is None
@@ -204,11 +205,11 @@ def test_a_brushed_region_shows_what_it_contributes(browser, files):
         assert set(numbers) == {number for number, x in enumerate(places) if x >= left}
         assert 0 < len(numbers) < 40
         assert shown.text_content("#inspector h2").startswith(f"{len(numbers)} neurons, ")
-        order = np.argsort(np.abs(PLANE.measures[-1].positions[:, 0]), kind="stable")
-        part = PLANE.measures[0].positions[order][numbers]
+        order = np.argsort(np.abs(plane().measures[-1].positions[:, 0]), kind="stable")
+        part = plane().measures[0].positions[order][numbers]
         points = [[0.3, -0.4], [1.0, 1.0]]
         share = len(numbers) / 40
-        expected = share * PLANE.problem.predict(ParticleMeasure(part), points).ravel()
+        expected = share * plane().problem.predict(ParticleMeasure(part), points).ravel()
         found = shown.evaluate(
             """points => [...meanfield.runs[0].neurons.contribution(
                 meanfield.brushed.numbers, 0, points).sums]""",
@@ -229,7 +230,7 @@ def test_all_neurons_together_are_the_network(browser, files):
             }"""
         )
         np.testing.assert_allclose(parts, whole, atol=2e-3)
-        exact = MANY.problem.predict(MANY.measures[0], MANY.problem.data.inputs).ravel()
+        exact = many().problem.predict(many().measures[0], many().problem.data.inputs).ravel()
         np.testing.assert_allclose(whole, exact, atol=1e-3)
 
 
@@ -310,11 +311,11 @@ def test_keys_play_step_and_choose(browser, files):
         press = shown.keyboard.press
         press("ArrowRight")
         press("ArrowRight")
-        assert time_of(shown) == pytest.approx(LINE.times[2])
+        assert time_of(shown) == pytest.approx(line().times[2])
         press("ArrowLeft")
-        assert time_of(shown) == pytest.approx(LINE.times[1])
+        assert time_of(shown) == pytest.approx(line().times[1])
         press("End")
-        assert time_of(shown) == pytest.approx(LINE.times[-1])
+        assert time_of(shown) == pytest.approx(line().times[-1])
         press("Home")
         assert time_of(shown) == 0.0
         press("+")
@@ -398,7 +399,7 @@ def test_all_that_is_drawn_has_a_name(browser, files):
 
 
 def test_hostile_names_stay_words(browser, tmp_path):
-    told = story([LINE, MANY], labels=[NASTY, "other"])
+    told = story([line(), many()], labels=[NASTY, "other"])
     told["runs"][1]["reason"] = NASTY
     told["runs"][1]["notes"].append(NASTY)
     told["runs"][1]["curves"]["series"][f"{NASTY} risk"] = told["runs"][1]["curves"]["series"][
@@ -434,7 +435,7 @@ def test_the_browser_itself_forbids_the_page_the_network(browser, files):
 
 
 def collapsed():
-    return euler(LINE.problem, ParticleMeasure(np.ones((20, 3))))
+    return euler(line().problem, ParticleMeasure(np.ones((20, 3))))
 
 
 def exploded():
@@ -454,7 +455,7 @@ def of_a_hundred_parameters():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: shorten(LINE, 1),
+        lambda: shorten(line(), 1),
         collapsed,
         exploded,
         of_one_parameter,
@@ -489,7 +490,7 @@ class Growing:
         return {"version": str(self.frames), "running": self.frames < 11, "texts": ["running"]}
 
     def story(self):
-        told = story([shorten(LINE, self.frames)])
+        told = story([shorten(line(), self.frames)])
         return in_script(told | {"version": str(self.frames), "took": 0.0})
 
     def page(self):
@@ -505,12 +506,12 @@ def test_new_frames_come_while_a_run_goes_on(browser):
             with opened(browser, f"http://127.0.0.1:{listening.server_address[1]}/") as shown:
                 shown.keyboard.press("End")
                 shown.evaluate("meanfield.choose(meanfield.runs[0], 7)")
-                assert time_of(shown) == pytest.approx(LINE.times[2])
+                assert time_of(shown) == pytest.approx(line().times[2])
                 show.frames = 11
                 until(shown, "meanfield.runs[0].times.length === 11")
                 draw(shown)
                 # Who looks at the end goes on looking at it, at the same neuron.
-                assert time_of(shown) == pytest.approx(LINE.times[-1])
+                assert time_of(shown) == pytest.approx(line().times[-1])
                 assert shown.evaluate("meanfield.selected.number") == 7
                 assert shown.evaluate("meanfield.selected.run === meanfield.runs[0]")
                 assert shown.text_content("#status") == "running"

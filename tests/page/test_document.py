@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from base64 import b64encode
+from functools import cache
 from html.parser import HTMLParser
 from importlib.resources import files
 
@@ -19,7 +20,7 @@ from meanfield.page.story import story
 from pictured_runs import in_many_dimensions, on_the_line, shorten
 
 NASTY = "</script><script>alert(1)</script>"
-LINE = on_the_line()
+run = cache(on_the_line)
 
 
 class _Parts(HTMLParser):
@@ -59,7 +60,7 @@ def hashed(text):
 
 
 def test_one_file_runs_its_own_scripts_and_nothing_else(tmp_path):
-    found = parts(mf.animate(LINE, tmp_path / "run.html"))
+    found = parts(mf.animate(run(), tmp_path / "run.html"))
     data, *programs = found.scripts
     assert data[0] == "application/json" and len(programs) == 2
     assert json.loads(data[1])["runs"][0]["particles"] == 40
@@ -73,7 +74,7 @@ def test_one_file_runs_its_own_scripts_and_nothing_else(tmp_path):
 
 
 def test_names_in_a_run_become_neither_html_nor_script(tmp_path):
-    told = story([LINE], labels=[NASTY])
+    told = story([run()], labels=[NASTY])
     told["runs"][0]["reason"] = NASTY
     path = tmp_path / "page.html"
     path.write_text(page(in_script(told), NASTY), encoding="utf-8")
@@ -104,14 +105,14 @@ def test_modules_are_short_and_read_by_themselves():
 
 
 def test_names_of_runs_tell_them_apart():
-    runs = [LINE, in_many_dimensions()]
+    runs = [run(), in_many_dimensions()]
     labels = [run["label"] for run in story(runs)["runs"]]
     assert labels == ["particle-flow, N = 40", "particle-flow, N = 30"]
-    assert story([LINE, LINE])["runs"][1]["label"] == "2: particle-flow, N = 40"
+    assert story([run(), run()])["runs"][1]["label"] == "2: particle-flow, N = 40"
 
 
 def test_titles_of_runs_can_be_given(tmp_path):
-    found = parts(mf.animate({"one": LINE, "other": LINE}, tmp_path / "both.html"))
+    found = parts(mf.animate({"one": run(), "other": run()}, tmp_path / "both.html"))
     assert [run["label"] for run in json.loads(found.scripts[0][1])["runs"]] == ["one", "other"]
 
 
@@ -140,12 +141,12 @@ def test_sizes_are_what_was_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("call", "error", "sentence"),
     [
-        (lambda path: write_page(shorten(LINE, 0), path), InvalidInputError, "no frames yet"),
-        (lambda path: write_page([LINE] * 7, path), InvalidInputError, "1 to 6 runs, got 7"),
-        (lambda path: write_page(LINE, path, megabytes=0), InvalidInputError, "megabytes must"),
-        (lambda path: write_page(LINE, path, seconds=0), InvalidInputError, "seconds must"),
-        (lambda path: write_page(LINE, path.parent / "x.txt"), InvalidInputError, "end in .html"),
-        (lambda path: write_page(LINE, path.parent), InvalidInputError, "end in .html"),
+        (lambda path: write_page(shorten(run(), 0), path), InvalidInputError, "no frames yet"),
+        (lambda path: write_page([run()] * 7, path), InvalidInputError, "1 to 6 runs, got 7"),
+        (lambda path: write_page(run(), path, megabytes=0), InvalidInputError, "megabytes must"),
+        (lambda path: write_page(run(), path, seconds=0), InvalidInputError, "seconds must"),
+        (lambda path: write_page(run(), path.parent / "x.txt"), InvalidInputError, "end in .html"),
+        (lambda path: write_page(run(), path.parent), InvalidInputError, "end in .html"),
     ],
 )
 def test_mistakes_are_answered_by_one_sentence(tmp_path, call, error, sentence):
@@ -157,4 +158,4 @@ def test_mistakes_are_answered_by_one_sentence(tmp_path, call, error, sentence):
 def test_an_existing_page_is_not_overwritten_silently(tmp_path):
     (tmp_path / "run.html").write_text("precious")
     with pytest.raises(FileError, match="exists already"):
-        write_page(LINE, tmp_path / "run.html")
+        write_page(run(), tmp_path / "run.html")

@@ -185,18 +185,19 @@ def test_a_failed_run_shows_what_it_holds():
 @pytest.mark.parametrize(
     ("runs", "sentence"),
     [
-        ([], "a movie shows 1 to 8 runs, got 0"),
-        ([shorten(on_the_line(), 0)], "no frames yet"),
+        (lambda: [], "a movie shows 1 to 8 runs, got 0"),
+        (lambda: [shorten(on_the_line(), 0)], "no frames yet"),
         (
-            [on_the_line(), of_one_parameter()],
+            lambda: [on_the_line(), of_one_parameter()],
             "neurons of the same parameters, got a_0, w_0, b and",
         ),
     ],
     ids=["none", "empty", "different"],
 )
 def test_runs_that_cannot_be_shown_are_answered_by_one_sentence(runs, sentence):
+    shown = runs()
     with pytest.raises(InvalidInputError, match=sentence):
-        Scene(runs)
+        Scene(shown)
 
 
 def test_arrows_need_two_directions():

@@ -15,7 +15,8 @@ import meanfield as mf
 from grid_cases import bumps
 from meanfield.audit import audit
 from meanfield.errors import DivergenceError, InvalidInputError
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.plotting.scene import Scene
 from meanfield.population import PopulationProblem
 from meanfield.simulate import resume, simulate

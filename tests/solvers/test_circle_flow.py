@@ -5,7 +5,8 @@ import pytest
 
 from meanfield.datasets import Dataset
 from meanfield.errors import InvalidInputError
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.population import PopulationProblem
 from meanfield.problem import Problem

@@ -4,7 +4,8 @@ import pytest
 from meanfield.activations import leaky_relu
 from meanfield.datasets import Dataset
 from meanfield.errors import InvalidInputError
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.population import PopulationProblem
 from meanfield.problem import Problem

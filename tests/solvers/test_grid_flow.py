@@ -27,7 +27,7 @@ from grid_cases import (
 from meanfield.engines import threads
 from meanfield.errors import DivergenceError, InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import Box, Gaussian
+from meanfield.laws import Box, Gaussian
 from meanfield.solver import solver_from_dict, state_from_arrays, state_to_arrays
 from meanfield.solvers import GridFlow, Langevin, ParticleFlow, scharfetter_gummel, strang
 from meanfield.solvers.grid_steps import GridState

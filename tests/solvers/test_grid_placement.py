@@ -7,7 +7,7 @@ from scipy.special import ndtr
 import meanfield as mf
 from grid_cases import bumps, confined, final
 from meanfield.errors import InvalidInputError
-from meanfield.measures import Box, Gaussian, Sphere
+from meanfield.laws import Box, Gaussian, Sphere
 from meanfield.solvers import GridFlow
 from meanfield.volumes import RadialVolume
 

@@ -7,7 +7,8 @@ import pytest
 
 from meanfield.datasets import Dataset
 from meanfield.errors import InvalidInputError
-from meanfield.measures import Gaussian, ParticleMeasure
+from meanfield.laws import Gaussian
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.problem import Problem
 from meanfield.quadrature import quadrature

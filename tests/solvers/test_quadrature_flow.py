@@ -8,7 +8,8 @@ import pytest
 from meanfield.datasets import Dataset
 from meanfield.distances import wasserstein
 from meanfield.errors import InvalidInputError
-from meanfield.measures import Box, Gaussian, ParticleMeasure, Sphere
+from meanfield.laws import Box, Gaussian, Sphere
+from meanfield.measures import ParticleMeasure
 from meanfield.neurons import Neuron
 from meanfield.population import PopulationProblem
 from meanfield.problem import Problem

@@ -25,7 +25,7 @@ from grid_cases import (
 )
 from meanfield.errors import InvalidInputError
 from meanfield.grids import GridMeasure
-from meanfield.measures import Box, Gaussian
+from meanfield.laws import Box, Gaussian
 from meanfield.solver import solver_from_dict, state_from_arrays, state_to_arrays
 from meanfield.solvers import BirthDeath, GridFlow
 from meanfield.solvers.grid_field import Attempt, GridField

@@ -126,7 +126,7 @@ class Frame {
     if (outside >= 0.03 && camera.zoom === 1) {
       context.fillStyle = colours.quiet;
       context.textAlign = "right";
-      context.fillText(`${Math.round(100 * outside)} % beyond`, left + width - 4, top + height - 6);
+      context.fillText(`${Math.round(100 * outside)} % outside`, left + width - 4, top + height - 6);
     }
   }
 

@@ -191,7 +191,7 @@ function drawMatrix(context, width, height, learned, outputs, ink, how) {
     yTicks: labels.map(([c, text]) => [k - 1 - c, text]),
   });
   return how.linked
-    ? `${told((100 * right) / learned.targets.length)} % right`
+    ? `${told((100 * right) / learned.targets.length)} % of the data right`
     : `mean outputs, colours: ${told(-scale, 2)} to ${told(scale, 2)}`;
 }
 
