@@ -265,7 +265,7 @@ class FileSource:
         warnings.warn(
             f"the numbers of the frames {np.flatnonzero(suspect).tolist()} of {self.path} are "
             "damaged: their times are read as those at which they were due",
-            stacklevel=4,
+            stacklevel=2,  # one place, so that it is said once
         )
         return np.where(suspect, self._due, self.times)
 

@@ -264,7 +264,8 @@ MovieClock = Annotated[
     typer.Option(
         "--clock",
         metavar="NAME",
-        help="Pictures go with pace, linear (time), log (of time), or arc-length (of the path).",
+        help="Pictures go with pace, linear (time), log (of time, from the first saved time "
+        "after 0), or arc-length (of the path).",
     ),
 ]
 MovieDirections = Annotated[

@@ -6,6 +6,7 @@ import errno
 import sys
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,11 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60.0  # seconds in which a reader must say something
     server_version, sys_version = "meanfield", ""
     protocol_version = "HTTP/1.1"
+
+    def handle(self) -> None:
+        """Answer until the browser leaves, which it may in the midst of an answer."""
+        with suppress(ConnectionError):
+            super().handle()
 
     def do_GET(self) -> None:
         """Answer: the page, what is new, or what it shows."""

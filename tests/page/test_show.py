@@ -221,3 +221,28 @@ def test_several_runs_are_one_page(path, tmp_path):
     page = tmp_path / "both.html"
     assert command(["animate", str(path), str(other), "--out", str(page), "--quiet"]) == 0
     assert "<title>run, other – meanfield</title>" in page.read_text(encoding="utf-8")
+
+
+def test_a_browser_that_leaves_in_the_midst_of_an_answer_is_no_error(
+    listening, monkeypatch, capsys
+):
+    gone, over = threading.Event(), threading.Event()
+    close = listening.shutdown_request
+
+    def page(show):
+        gone.wait(10.0)
+        return "x" * 10**7
+
+    def shutdown_request(request):
+        close(request)
+        over.set()
+
+    monkeypatch.setattr(Show, "page", page)
+    monkeypatch.setattr(listening, "shutdown_request", shutdown_request)
+    browser = socket.create_connection(listening.server_address)
+    browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    browser.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    browser.close()
+    gone.set()
+    assert over.wait(10.0)
+    assert capsys.readouterr().err == ""

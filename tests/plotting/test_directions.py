@@ -121,6 +121,15 @@ def test_labels_of_spread_out_directions_name_the_block():
     assert directions.labels[0] == "direction 1 (100%): inner weights"
 
 
+def test_lengths_are_shown_where_two_directions_hold_little_of_the_motion():
+    neuron = Neuron(inputs=30, outer="fixed", bias=False)
+    spread = np.vstack([np.eye(30), -np.eye(30)])
+    everywhere = Subject(moving(np.zeros((60, 30)), spread), neuron)
+    assert choose_directions(everywhere).labels == ("length $|w|$",)
+    few = Subject(moving(np.zeros((60, 30)), spread * (np.arange(30) < 8)), neuron)
+    assert choose_directions(few).name == "principal"  # 2 of 8 are more than a fifth
+
+
 def test_parameters_can_be_named():
     directions = choose_directions(subject_of(on_the_plane()), ("w_1", "a_0"))
     assert directions.labels == ("inner weight $w_{1}$", "outer weight $a$")

@@ -44,8 +44,8 @@ def test_shares_of_the_residual_sum_to_one():
 def test_panels_say_at_how_many_points_they_took_the_kernel(monkeypatch):
     monkeypatch.setattr(tangents, "_MOST_OUTPUTS", 5)
     for draw in (plot.kernel_spectrum, plot.kernel_alignment):
-        texts = [text.get_text() for text in draw(on_the_line()).texts]
-        assert texts == ["at 5 of 12 points of the data"]
+        words = draw(on_the_line()).get_title(loc="right")
+        assert words == "at 5 of 12 points of the data"
 
 
 def test_weighted_data_change_the_label():

@@ -21,6 +21,7 @@ class Page {
     document.getElementById("title").textContent = this.runs.map((run) => run.label).join(", ");
     document.getElementById("now").textContent = this.runs.length > 1 ? "" : about(this.runs[0]);
     if (!this.live) document.getElementById("status").textContent = endings(this.runs);
+    else if (this.runs.some((run) => run.status === "running")) this.clock.place = 1;
     this.layOut();
     this.laidOut = true;
     bindControls(this);
