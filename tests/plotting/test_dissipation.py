@@ -57,8 +57,9 @@ def test_the_curve_says_when_it_is_of_recorded_neurons_only():
     start = mf.ParticleMeasure.gaussian(20, 3, seed=0)
     part = mf.Recording(particles=5)
     run = mf.simulate(problem, start, ParticleFlow(), t_end=2.0, recording=part)
-    for panel in (plot.dissipation, plot.kernel_spectrum):
-        assert any("5 recorded neurons" in text.get_text() for text in panel(run).texts)
+    texts = [text.get_text() for text in plot.dissipation(run).texts]
+    assert texts == ["the curve from 5 recorded neurons"]
+    assert plot.kernel_spectrum(run).get_title(loc="right") == "of 5 recorded neurons"
 
 
 def test_steps_are_mean_rates_between_frames():
