@@ -75,7 +75,7 @@ def server(show: Show, port: int) -> ThreadingHTTPServer:
     InvalidInputError
         If the port is no port, taken, or not allowed.
     """
-    if port != 0 and as_count("port", port) > _LAST_PORT:
+    if as_count("port", port, 0) > _LAST_PORT:
         raise InvalidInputError(f"port must be at most {_LAST_PORT}, got {port}")
     handler = type("_Handler", (_Handler,), {"show": show})
     try:
