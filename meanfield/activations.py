@@ -279,10 +279,12 @@ def _check_derivative(activation: Activation) -> None:
 
 def _compile_alone(function: ScalarFunction) -> None:
     """Let numba say what it cannot compile, without the kernels around it."""
-    from meanfield.kernels.compilation import part
+    import numba
+
+    from meanfield.kernels.compilation import OPTIONS, part
 
     scalar = part(getattr(function, "py_func", function))
-    part(lambda z: scalar(z))(0.5)
+    numba.njit(**OPTIONS)(lambda z: scalar(z))(0.5)
 
 
 def _first_reason(message: str) -> str:
