@@ -59,7 +59,7 @@ class LiftedMeanField:
     >>> field = LiftedMeanField(mf.MeanField(run), reduction, problem)
     >>> network = start.sample(3, seed=0).positions
     >>> path = field.transport(network, [0.0, 1.0])  # all 40 weights keep their proportions
-    >>> np.ptp(path[1] / path[0], axis=1).max() < 1e-9
+    >>> bool(np.ptp(path[1] / path[0], axis=1).max() < 1e-9)
     True
     """
 

@@ -301,9 +301,9 @@ def test_pictures_draw_the_masses_of_each_frame():
     scene = Scene(run)
     for time in (0.0, 1.0):
         scene.draw(time)
-        shown = scene.measure_at(time)
+        shown = scene.playbacks[0].measure_at(time)
         assert np.array_equal(shown.weights, run.measures[0 if time == 0.0 else -1].weights)
-    middle = scene.measure_at(0.125).weights
+    middle = scene.playbacks[0].measure_at(0.125).weights
     np.testing.assert_allclose(
         middle, 0.5 * (run.measures[0].weights + run.measures[1].weights), rtol=1e-14
     )
