@@ -336,7 +336,7 @@ def test_covariances_are_positive_and_halved_nodes_change_nothing(seed, nodes, s
     split = mf.ParticleMeasure(
         np.repeat(start.positions, 2, axis=0), np.repeat(0.5 * start.weights, 2)
     )
-    found, again = (mf.fluctuations(problem, one, [0.4], step=0.1) for one in (start, split))
+    found, again = (mf.fluctuations(problem, one, [0.4], step=0.01) for one in (start, split))
     for field in (found.at_data.covariance(), found.at_data.step_covariance()):
         size = np.trace(field)
         np.testing.assert_array_equal(field, field.T)
@@ -347,9 +347,9 @@ def test_covariances_are_positive_and_halved_nodes_change_nothing(seed, nodes, s
     ]:
         assert constant[0] == pytest.approx(P @ np.diag(field), rel=1e-12, abs=1e-14)
     for name in ("function_constant", "coupling_constant", "step_constant", "risk_bias"):
-        # The fastest rate is found to a few digits, so that one may take a step more than the
-        # other; either is within 5e-5 of the limit of short steps (Simpson's rule).
-        assert getattr(again, name) == pytest.approx(getattr(found, name), rel=1e-4, abs=1e-9)
+        # Steps as short as these are not chosen by the fastest rate, which is found to a few
+        # digits only.
+        assert getattr(again, name) == pytest.approx(getattr(found, name), rel=1e-9, abs=1e-12)
 
 
 def test_one_node_has_no_width():
