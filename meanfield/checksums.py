@@ -45,7 +45,7 @@ def array_sum(array: Array, before: int = 0) -> int:
     head = min(-before % _WORD, len(content))
     tail = len(content) - (len(content) - head) % _WORD
     words = np.add.reduce(content[head:tail].view("<u8"), dtype=np.uint64)
-    first = int.from_bytes(content[:head].tobytes(), "little") << (_WORD * begun)
+    first = int.from_bytes(content[:head].tobytes(), "little") << (8 * begun)  # bits
     return (first + int(words) + int.from_bytes(content[tail:].tobytes(), "little")) % _MODULUS
 
 

@@ -22,6 +22,7 @@ law = mf.Gaussian(neuron.dim, std=[4.0, 2.0, 2.0])  # of (a, w, b)
 
 
 def trained(start):
+    """Outputs of a network after training."""
     run = mf.simulate(problem, start, ParticleFlow(rtol=1e-4), t_end=30.0, save_at=[0.0, 30.0])
     return problem.predict(run.measures[-1], wide)[:, 0]
 

@@ -24,6 +24,7 @@ predicted = mf.fluctuations(problem, mf.quadrature(law, "sobol", 256), times)
 
 
 def flow(start, times=times):
+    """A network of any width, trained by the flow."""
     return mf.simulate(problem, start, ParticleFlow(rtol=1e-4), t_end=8.0, save_at=times)
 
 
